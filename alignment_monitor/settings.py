@@ -1,0 +1,235 @@
+"""monitor.yaml and the environment, as one typed object.
+
+Here belong: every setting, its default, its meaning and its validation. Secrets come from the
+environment only: a setting names the variable that holds one, never the secret itself.
+"""
+
+import hashlib
+import os
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+HOME_VARIABLE = "ALIGNMENT_MONITOR_HOME"
+DEFAULT_HOME = ".alignment_monitor"
+FILE_NAME = "monitor.yaml"
+
+
+class SettingsError(Exception):
+    """monitor.yaml cannot be used; the message says where and what to do."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InboxSource(_Section):
+    """Conversations brought in by ``alignment-monitor import``."""
+
+    kind: Literal["inbox"] = "inbox"
+    name: str = "inbox"
+
+
+class SimulationSource(_Section):
+    """Traffic with a known truth, as the demo uses."""
+
+    kind: Literal["simulation"]
+    name: str = "simulation"
+    seed: int = 7
+    first_day: date
+    days: int = 60
+    conversations_per_day: int = 300
+
+
+Source = Annotated[InboxSource | SimulationSource, Field(discriminator="kind")]
+
+
+class Judge(_Section):
+    """A model that answers the rubric, behind any OpenAI-compatible server."""
+
+    name: str = "judge"
+    provider: str = "openai"
+    model: str = "gpt-5-mini"
+    base_url: str | None = Field(None, description="null: OPENAI_BASE_URL, else OpenAI")
+    api_key_variable: str = "OPENAI_API_KEY"
+    temperature: float | None = 0.0
+    max_output_tokens: int = 2000
+    timeout_seconds: float = 120.0
+    max_retries: int = 4
+    concurrency: int = Field(16, ge=1)
+    usd_per_million_prompt_tokens: float | None = None
+    usd_per_million_completion_tokens: float | None = None
+    simulated: bool = Field(False, description="its verdicts are not real and are marked so")
+
+
+class Judging(_Section):
+    """What is asked, of whom, and how much a day may cost."""
+
+    rubric: str = "sycophancy"
+    judges: tuple[Judge, ...] = (Judge(),)
+    context_messages: int = Field(6, ge=1)
+    max_context_characters: int = 24_000
+    calls_per_day: int = Field(2000, ge=1, description="hard budget, per judge")
+
+
+class Sampling(_Section):
+    """How many messages are judged, and which."""
+
+    messages_per_day: int = Field(500, ge=1)
+    messages_per_conversation: int = Field(1, ge=1)
+    minimum_per_stratum: int = Field(2, ge=0)
+    boosts: dict[str, float] = {"vulnerable": 3.0, "pushback": 3.0, "cued": 1.5, "plain": 0.5}
+
+
+class Intake(_Section):
+    """What is accepted into the monitor."""
+
+    segment_by: tuple[str, ...] = ("surface",)
+    deployment_families: dict[str, str] = Field(
+        {}, description="deployment: family; else the name up to its last date or version"
+    )
+    max_message_characters: int = 200_000
+    max_turns: int = 2_000
+    redact: bool = True
+
+
+class Detection(_Section):
+    """When a change is called a drift."""
+
+    behaviours: tuple[str, ...] | None = Field(
+        None, description="null: the rubric's monitored ones"
+    )
+    baseline_days: int = Field(28, ge=14)
+    average_run_length_years: float = Field(
+        5.0, gt=0, description="stated mean time between false pages, whole installation"
+    )
+    windows: tuple[int, ...] = (1, 7, 28)
+
+
+class Webhook(_Section):
+    """A receiver of signed alerts (Standard Webhooks)."""
+
+    kind: Literal["webhook"] = "webhook"
+    name: str
+    url: str | None = None
+    url_variable: str | None = Field(None, description="environment variable with the address")
+    secret_variable: str = Field(description="environment variable with the whsec_... secret")
+    timeout_seconds: float = 10.0
+
+
+class Alerts(_Section):
+    """Who is told, and how stubbornly."""
+
+    channels: tuple[Webhook, ...] = ()
+    include_exemplars: bool = Field(False, description="conversation ids in payloads")
+    retry_base_seconds: float = 30.0
+    retry_limit: int = 12
+
+
+class Settings(_Section):
+    """Everything monitor.yaml can say. Each value has a default that works."""
+
+    sources: tuple[Source, ...] = (InboxSource(),)
+    first_day: date = date(2025, 1, 1)
+    intake: Intake = Intake()
+    sampling: Sampling = Sampling()
+    judging: Judging = Judging()
+    detection: Detection = Detection()
+    alerts: Alerts = Alerts()
+    dashboard_url: str = "http://localhost:8501"
+    random_key: str = Field("alignment-monitor", description="key of the sampling hash")
+
+    home: Path = Field(default=Path(DEFAULT_HOME), exclude=True)
+
+    @property
+    def lake(self) -> Path:
+        """Root of the immutable row tables."""
+        return self.home / "lake"
+
+    @property
+    def marts(self) -> Path:
+        """Root of the files that dashboards read."""
+        return self.home / "marts"
+
+    @property
+    def warehouse(self) -> Path:
+        """What dbt builds; disposable."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy address of the operational store."""
+        return os.environ.get(
+            "ALIGNMENT_MONITOR_STORE_URL", f"sqlite:///{self.home.resolve() / 'store.sqlite'}"
+        )
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage."""
+        return self.home / "dagster"
+
+    @property
+    def simulated(self) -> bool:
+        """Some verdicts come from a simulated judge, which every page must say."""
+        return any(judge.simulated for judge in self.judging.judges)
+
+    @cached_property
+    def user_key_secret(self) -> bytes:
+        """Key of the user hash: from the environment, else made once and kept in the home."""
+        if value := os.environ.get("ALIGNMENT_MONITOR_USER_KEY"):
+            return value.encode()
+        path = self.home / "user.key"
+        if not path.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(f".{os.getpid()}.tmp")
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(os.urandom(32).hex().encode())
+            try:
+                os.link(temporary, path)  # whoever comes first wins; nobody overwrites
+            except FileExistsError:
+                pass
+            finally:
+                temporary.unlink()
+        return path.read_bytes()
+
+    def digest(self, *sections: str) -> str:
+        """A short hash of the named sections: equal settings, equal hash."""
+        text = self.model_dump_json(include=set(sections))
+        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def home_folder(home: Path | str | None = None) -> Path:
+    """The home folder: the argument, else ALIGNMENT_MONITOR_HOME, else ./.alignment_monitor."""
+    return Path(home or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).resolve()
+
+
+def load(home: Path | str | None = None) -> Settings:
+    """Read monitor.yaml of a home folder; an absent file means all defaults.
+
+    Raises:
+        SettingsError: the file is not YAML, or a value is not allowed.
+    """
+    folder = home_folder(home)
+    path = folder / FILE_NAME
+    data: Any = {}
+    if path.exists():
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise SettingsError(
+            f"{path} must hold settings as `name: value`, not {type(data).__name__}"
+        )
+    try:
+        return Settings(**{**data, "home": folder})
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, item['loc'])) or '(top)'}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise SettingsError(f"{path} has settings that cannot be used:\n{problems}") from error
