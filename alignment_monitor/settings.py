@@ -100,9 +100,7 @@ class Intake(_Section):
 class Detection(_Section):
     """When a change is called a drift."""
 
-    behaviours: tuple[str, ...] | None = Field(
-        None, description="null: the rubric's monitored ones"
-    )
+    behaviours: tuple[str, ...] | None = Field(None, description="null: all the rubric monitors")
     baseline_days: int = Field(28, ge=14)
     average_run_length_years: float = Field(
         5.0, gt=0, description="stated mean time between false pages, whole installation"
@@ -222,9 +220,7 @@ def load(home: Path | str | None = None) -> Settings:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
-        raise SettingsError(
-            f"{path} must hold settings as `name: value`, not {type(data).__name__}"
-        )
+        raise SettingsError(f"{path} must hold `name: value` lines, not a {type(data).__name__}")
     try:
         return Settings(**{**data, "home": folder})
     except ValidationError as error:

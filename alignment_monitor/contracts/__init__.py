@@ -1,0 +1,83 @@
+"""The schema of every table, the only place where one is written.
+
+Here belong: column names, types, meanings, keys and the closed vocabularies of state columns.
+Here does not belong: how a table is filled (assets), checked (checks) or stored (resources).
+
+Writers cast to these schemas and refuse what does not fit; the Great Expectations suites and
+the tests of the dbt sources read the same objects.
+"""
+
+from alignment_monitor.contracts.lake import (
+    CONVERSATIONS,
+    DRIFT_SIGNALS,
+    ESTIMATES,
+    INTAKE,
+    JUDGING_SAMPLE,
+    LAKE_TABLES,
+    QUARANTINE,
+    RECEIVED,
+    SCREENINGS,
+    VERDICTS,
+)
+from alignment_monitor.contracts.marts import (
+    ALERTS,
+    COST_DAILY,
+    DELIVERIES,
+    DEPLOYMENTS,
+    FRESHNESS,
+    JUDGED_MESSAGES,
+    LEDGER_DAILY,
+    MARTS,
+    QUALITY,
+    TRANSCRIPTS,
+)
+from alignment_monitor.contracts.table import EVIDENCE, TIMESTAMP, TURN, Table
+from alignment_monitor.contracts.vocabulary import (
+    ALERT_STATES,
+    CONVERSATION_STATES,
+    DECISIONS,
+    MESSAGE_STATES,
+    PURPOSES,
+    QUESTION_KINDS,
+    ROLES,
+    SAMPLE_STATUSES,
+    SIGNAL_TYPES,
+    VERDICT_STATUSES,
+)
+
+__all__ = [
+    "ALERTS",
+    "ALERT_STATES",
+    "CONVERSATIONS",
+    "CONVERSATION_STATES",
+    "COST_DAILY",
+    "DECISIONS",
+    "DELIVERIES",
+    "DEPLOYMENTS",
+    "DRIFT_SIGNALS",
+    "ESTIMATES",
+    "EVIDENCE",
+    "FRESHNESS",
+    "INTAKE",
+    "JUDGED_MESSAGES",
+    "JUDGING_SAMPLE",
+    "LAKE_TABLES",
+    "LEDGER_DAILY",
+    "MARTS",
+    "MESSAGE_STATES",
+    "PURPOSES",
+    "QUALITY",
+    "QUARANTINE",
+    "QUESTION_KINDS",
+    "RECEIVED",
+    "ROLES",
+    "SAMPLE_STATUSES",
+    "SCREENINGS",
+    "SIGNAL_TYPES",
+    "TIMESTAMP",
+    "TRANSCRIPTS",
+    "TURN",
+    "VERDICTS",
+    "VERDICT_STATUSES",
+    "Table",
+]

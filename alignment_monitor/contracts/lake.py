@@ -1,0 +1,247 @@
+"""The immutable row tables of the lake: ``<lake>/<name>/day=YYYY-MM-DD/part.parquet``."""
+
+import pyarrow as pa
+
+from alignment_monitor.contracts.table import (
+    EVIDENCE,
+    SEGMENTS,
+    TIMESTAMP,
+    TURN,
+    Table,
+    column,
+    columns,
+)
+
+DAY = column("day", pa.date32(), "UTC date on which the conversation ended")
+CONVERSATION = column("conversation_id", pa.string(), "identifier given by the source")
+MESSAGE = column("message_index", pa.int32(), "0-based position of the assistant message")
+DEPLOYMENT = column("deployment", pa.string(), "model snapshot and prompt version served")
+FAMILY = column("deployment_family", pa.string(), "line of deployments that replace another")
+SEGMENT = column("segment", pa.string(), "values of the declared segment columns")
+
+_BODY = (
+    column("started_at", TIMESTAMP, "time of the first turn"),
+    column("ended_at", TIMESTAMP, "time of the last turn"),
+    DEPLOYMENT,
+    FAMILY,
+    column("user_key", pa.string(), "keyed hash of the user; of the conversation if unknown"),
+    column("segments", SEGMENTS, "named traffic attributes: surface, locale ..."),
+    column("turns", pa.list_(TURN), "redacted turns in order"),
+    column("feedback", pa.string(), "thumbs given by the user: up / down", optional=True),
+    column("redactions", pa.int32(), "pieces of personal data or secrets replaced"),
+    column("content_hash", pa.string(), "hash of deployment, roles and redacted text"),
+)
+
+RECEIVED = Table(
+    "received",
+    "one record read from a source, whether or not it could be understood",
+    ("day", "receipt_id"),
+    columns(
+        column("receipt_id", pa.string(), "hash of source, file and location"),
+        column("day", pa.date32(), "UTC date of ended_at; of arrival where that is unreadable"),
+        column("source", pa.string(), "name of the source"),
+        column("location", pa.string(), "where in the source: file.jsonl:17"),
+        column("conversation_id", pa.string(), "null if unreadable", optional=True),
+        *(field.with_nullable(True) for field in _BODY),
+        column("rule", pa.string(), "rule that refused it; null if understood", optional=True),
+        column("reason", pa.string(), "what is wrong and what to do", optional=True),
+        column("excerpt", pa.string(), "start of the raw record, redacted", optional=True),
+    ),
+)
+
+INTAKE = Table(
+    "intake",
+    "day x source: counted at the door, before anything is judged fit",
+    ("day", "source"),
+    columns(
+        DAY,
+        column("source", pa.string(), "name of the source"),
+        column("received", pa.int64(), "distinct records read"),
+        column("repeated", pa.int64(), "identical repeats of them, not counted again"),
+    ),
+)
+
+CONVERSATIONS = Table(
+    "conversations",
+    "one version of one finished conversation",
+    ("day", "conversation_id", "ended_at", "content_hash"),
+    columns(
+        DAY,
+        CONVERSATION,
+        column("source", pa.string(), "name of the source"),
+        *_BODY,
+        SEGMENT,
+        column("eligible", pa.bool_(), "offers an assistant message that may be judged"),
+        column("ineligible_reason", pa.string(), "why not", optional=True),
+    ),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "one record refused",
+    ("day", "receipt_id"),
+    columns(
+        DAY,
+        column("receipt_id", pa.string(), "hash of source, file and location"),
+        column("source", pa.string(), "name of the source"),
+        column("location", pa.string(), "where in the source"),
+        column("conversation_id", pa.string(), "if it could be read", optional=True),
+        column("rule", pa.string(), "rule that refused it"),
+        column("reason", pa.string(), "what is wrong and what to do"),
+        column("excerpt", pa.string(), "start of the raw record, redacted", optional=True),
+    ),
+)
+
+SCREENINGS = Table(
+    "screenings",
+    "assistant message x behaviour",
+    ("day", "conversation_id", "message_index", "behaviour"),
+    columns(
+        DAY,
+        CONVERSATION,
+        MESSAGE,
+        column("behaviour", pa.string(), "behaviour of the rubric"),
+        column("cued", pa.bool_(), "the turn before shows a cue of an opportunity it needs"),
+        column("probability", pa.float64(), "of level >= 2; null: rules give none", optional=True),
+        column("pressure", pa.list_(pa.string()), "cues found: claim, work, conflict ..."),
+        column("screener_version", pa.string(), "rules or weights that screened"),
+    ),
+)
+
+JUDGING_SAMPLE = Table(
+    "judging_sample",
+    "assistant message selected for judging, or lost to the budget",
+    ("day", "conversation_id", "message_index"),
+    columns(
+        DAY,
+        CONVERSATION,
+        MESSAGE,
+        DEPLOYMENT,
+        FAMILY,
+        SEGMENT,
+        column("user_key", pa.string(), "keyed hash of the user: the cluster of intervals"),
+        column("bucket", pa.string(), "screener bucket: vulnerable / pushback / cued / plain"),
+        column("stratum", pa.string(), "deployment | segment | bucket"),
+        column("conversation_probability", pa.float64(), "inclusion probability, conversation"),
+        column("message_probability", pa.float64(), "of the message, given its conversation"),
+        column("inclusion_probability", pa.float64(), "product of the two"),
+        column("purpose", pa.string(), "estimate / sentinel / gold / double_label"),
+        column("status", pa.string(), "selected / over_budget"),
+        column("design_version", pa.string(), "hash of the sampling settings"),
+    ),
+)
+
+VERDICTS = Table(
+    "verdicts",
+    "message x judge x question; the 'stance' row stands for the call and carries its cost",
+    ("day", "conversation_id", "message_index", "judge", "fingerprint", "question"),
+    columns(
+        DAY,
+        CONVERSATION,
+        MESSAGE,
+        column("judge", pa.string(), "name of the judge in monitor.yaml"),
+        column("fingerprint", pa.string(), "provider, model returned, prompt, parameters"),
+        column("rubric", pa.string(), "name of the rubric"),
+        column("rubric_version", pa.string(), "version and hash of its wording"),
+        column("question", pa.string(), "name of the question"),
+        column("kind", pa.string(), "stance / opportunity / side / behaviour / guard / ..."),
+        column("status", pa.string(), "ok / refused / invalid / failed / awaiting"),
+        column("applicable", pa.bool_(), "its opportunity is present", optional=True),
+        column("level", pa.int8(), "0-3 (stance -2..2)", optional=True),
+        column("value", pa.string(), "answer of a choice question", optional=True),
+        column("probability", pa.float64(), "if the judge gives one", optional=True),
+        column("positive", pa.bool_(), "the charted event; null if not applicable", optional=True),
+        column("rationale", pa.string(), "the judge's reason, on the stance row", optional=True),
+        column("evidence", pa.list_(EVIDENCE), "quotes, literally in the message"),
+        column("error", pa.string(), "why there is no verdict", optional=True),
+        column("prompt_tokens", pa.int64(), "of the call, stance row only", optional=True),
+        column("completion_tokens", pa.int64(), "of the call, stance row only", optional=True),
+        column("cost_usd", pa.float64(), "of the call, if a price is known", optional=True),
+    ),
+)
+
+ESTIMATES = Table(
+    "estimates",
+    "day x deployment x segment x behaviour x mode x window x standardised x rubric x panel",
+    (
+        "day",
+        "deployment_family",
+        "deployment",
+        "segment",
+        "behaviour",
+        "window_days",
+        "rubric_version",
+        "panel",
+    ),
+    columns(
+        column("day", pa.date32(), "last day of the window"),
+        FAMILY,
+        column("deployment", pa.string(), "a deployment, or 'all' of the family"),
+        column("segment", pa.string(), "a segment, or 'all'"),
+        column("behaviour", pa.string(), "question whose positive rate this is"),
+        column("mode", pa.string(), "judge scale / sentinel-adjusted / two-phase"),
+        column("window_days", pa.int32(), "length of the window that ends on day"),
+        column("standardised", pa.bool_(), "weighted to the reference mix of segments"),
+        column("rubric_version", pa.string(), "a change starts a new series"),
+        column("panel", pa.string(), "judges that must all have answered"),
+        column("version", pa.int32(), "version of the estimate, from 1"),
+        column("n", pa.int64(), "judged messages with the opportunity"),
+        column("judged", pa.int64(), "judged messages"),
+        column("users", pa.int64(), "clusters among n"),
+        column("effective_n", pa.float64(), "n of an equal-sized simple sample", optional=True),
+        column("opportunity_rate", pa.float64(), "share with the opportunity", optional=True),
+        column("joint_rate", pa.float64(), "opportunity and behaviour", optional=True),
+        column("prevalence", pa.float64(), "given opportunity; null: NO DATA", optional=True),
+        column("lower", pa.float64(), "95 % interval, lower", optional=True),
+        column("upper", pa.float64(), "95 % interval, upper", optional=True),
+        column("method", pa.string(), "estimator and interval"),
+    ),
+)
+
+DRIFT_SIGNALS = Table(
+    "drift_signals",
+    "day x monitored series",
+    ("day", "series"),
+    columns(
+        column("day", pa.date32(), "day decided on"),
+        column("series", pa.string(), "type/family/behaviour/direction"),
+        FAMILY,
+        column("behaviour", pa.string(), "question watched; 'coverage' for PIPELINE"),
+        column("direction", pa.string(), "up / down"),
+        column("type", pa.string(), "MODEL / JUDGE / TRAFFIC / PIPELINE / UNATTRIBUTED"),
+        column("phase", pa.string(), "baseline / watching / no_data"),
+        column("decision", pa.string(), "NONE / WARN / PAGE / ..."),
+        column("observed", pa.float64(), "the day's rate", optional=True),
+        column("n", pa.int64(), "judged messages with the opportunity that day"),
+        column("effective_n", pa.float64(), "after weighting and clustering", optional=True),
+        column("baseline_mean", pa.float64(), "rate of the baseline", optional=True),
+        column("baseline_sd", pa.float64(), "daily standard deviation expected", optional=True),
+        column("z", pa.float64(), "standardised deviation after margins", optional=True),
+        column("statistic", pa.float64(), "natural log of the e-detector", optional=True),
+        column("threshold", pa.float64(), "natural log of the alarm threshold", optional=True),
+        column("average_run_length_days", pa.float64(), "stated, under no change", optional=True),
+        column("change_day", pa.date32(), "first day of the estimated change", optional=True),
+        column("nearest_deployment", pa.string(), "deployment that began nearest", optional=True),
+        column("effect", pa.float64(), "rate since change_day minus baseline", optional=True),
+        column("effect_lower", pa.float64(), "95 % interval, lower", optional=True),
+        column("effect_upper", pa.float64(), "95 % interval, upper", optional=True),
+        column("detectable_7d", pa.float64(), "change found within 7 days", optional=True),
+        column("detectable_30d", pa.float64(), "the same within 30 days", optional=True),
+        column("version", pa.int32(), "version of the decision, from 1"),
+    ),
+)
+
+LAKE_TABLES = {
+    table.name: table
+    for table in (
+        RECEIVED,
+        INTAKE,
+        CONVERSATIONS,
+        QUARANTINE,
+        SCREENINGS,
+        JUDGING_SAMPLE,
+        VERDICTS,
+        ESTIMATES,
+        DRIFT_SIGNALS,
+    )
+}

@@ -1,0 +1,188 @@
+"""What dashboards read: ``<marts>/<name>.parquet``, each replaced whole.
+
+Beside them, by day, ``transcripts/`` and ``verdicts/`` as ``<marts>/<name>/day=YYYY-MM-DD.parquet``,
+and ``about.json``.
+"""
+
+import pyarrow as pa
+
+from alignment_monitor.contracts.lake import (
+    CONVERSATION,
+    DAY,
+    DEPLOYMENT,
+    DRIFT_SIGNALS,
+    ESTIMATES,
+    FAMILY,
+    MESSAGE,
+    QUARANTINE,
+    SEGMENT,
+)
+from alignment_monitor.contracts.table import TIMESTAMP, TURN, Table, column, columns
+
+QUALITY = Table(
+    "quality",
+    "expectation x table x range of days validated",
+    ("table", "expectation", "column"),
+    columns(
+        column("table", pa.string(), "table validated"),
+        column("expectation", pa.string(), "Great Expectations type"),
+        column("column", pa.string(), "column or columns; '' for the whole table"),
+        column("severity", pa.string(), "critical / warning / info"),
+        column("success", pa.bool_(), "met"),
+        column("rows", pa.int64(), "rows validated"),
+        column("unexpected", pa.int64(), "rows that broke it", optional=True),
+        column("detail", pa.string(), "observed value or error", optional=True),
+        column("from_day", pa.date32(), "first day validated"),
+        column("to_day", pa.date32(), "last day validated"),
+        column("checked_at", TIMESTAMP, "when"),
+    ),
+)
+
+LEDGER_DAILY = Table(
+    "ledger_daily",
+    "day x level x state",
+    ("day", "level", "state"),
+    columns(
+        DAY,
+        column("level", pa.string(), "conversation / message"),
+        column("state", pa.string(), "exactly one of CONVERSATION_STATES or MESSAGE_STATES"),
+        column("count", pa.int64(), "how many ended in it"),
+    ),
+)
+
+DEPLOYMENTS = Table(
+    "deployments",
+    "deployment",
+    ("deployment_family", "first_day", "deployment"),
+    columns(
+        FAMILY,
+        DEPLOYMENT,
+        column("first_day", pa.date32(), "first day with traffic"),
+        column("last_day", pa.date32(), "last day with traffic"),
+        column("conversations", pa.int64(), "conversations accepted"),
+    ),
+)
+
+JUDGED_MESSAGES = Table(
+    "judged_messages",
+    "message x judge",
+    ("day", "conversation_id", "message_index", "judge"),
+    columns(
+        DAY,
+        CONVERSATION,
+        MESSAGE,
+        FAMILY,
+        DEPLOYMENT,
+        SEGMENT,
+        column("bucket", pa.string(), "screener bucket"),
+        column("inclusion_probability", pa.float64(), "of the message in the sample"),
+        column("judge", pa.string(), "name of the judge"),
+        column("rubric_version", pa.string(), "rubric it answered"),
+        column("status", pa.string(), "ok / refused / invalid / failed"),
+        column("stance", pa.int8(), "-2..2", optional=True),
+        column("opportunities", pa.list_(pa.string()), "flags present"),
+        column("flagged", pa.list_(pa.string()), "behaviours and guards at level >= 2"),
+        column("highest_level", pa.int8(), "highest level of a behaviour", optional=True),
+        column("rationale", pa.string(), "the judge's reason", optional=True),
+    ),
+)
+
+COST_DAILY = Table(
+    "cost_daily",
+    "day x judge x status",
+    ("day", "judge", "status"),
+    columns(
+        DAY,
+        column("judge", pa.string(), "name of the judge"),
+        column("status", pa.string(), "ok / refused / invalid / failed"),
+        column("calls", pa.int64(), "messages judged"),
+        column("prompt_tokens", pa.int64(), "null if the server told none", optional=True),
+        column("completion_tokens", pa.int64(), "null if the server told none", optional=True),
+        column("cost_usd", pa.float64(), "null if no price is known", optional=True),
+    ),
+)
+
+TRANSCRIPTS = Table(
+    "transcripts",
+    "conversation with a judged message; one file a day",
+    ("day", "conversation_id"),
+    columns(
+        DAY,
+        CONVERSATION,
+        DEPLOYMENT,
+        FAMILY,
+        SEGMENT,
+        column("started_at", TIMESTAMP, "time of the first turn"),
+        column("ended_at", TIMESTAMP, "time of the last turn"),
+        column("turns", pa.list_(TURN), "redacted turns in order"),
+        column("feedback", pa.string(), "thumbs given by the user", optional=True),
+    ),
+)
+
+FRESHNESS = Table(
+    "freshness",
+    "table",
+    ("table",),
+    columns(
+        column("table", pa.string(), "table of the lake"),
+        column("last_day", pa.date32(), "latest day written"),
+        column("rows", pa.int64(), "rows of that day"),
+        column("written_at", TIMESTAMP, "when its file was put in place"),
+    ),
+)
+
+ALERTS = Table(
+    "alerts",
+    "alert",
+    ("opened_on", "alert_id"),
+    columns(
+        column("alert_id", pa.string(), "identifier, also of its page"),
+        column("fingerprint", pa.string(), "type, behaviour and series: stable over runs"),
+        column("type", pa.string(), "MODEL / JUDGE / TRAFFIC / PIPELINE / UNATTRIBUTED"),
+        column("severity", pa.string(), "page / warn"),
+        column("series", pa.string(), "series of drift_signals"),
+        FAMILY,
+        column("behaviour", pa.string(), "question watched"),
+        column("direction", pa.string(), "up / down"),
+        column("state", pa.string(), "pending / firing / acknowledged / silenced / resolved"),
+        column("opened_on", pa.date32(), "day that fired it"),
+        column("updated_on", pa.date32(), "last day that confirmed it"),
+        column("resolved_on", pa.date32(), "day that ended it", optional=True),
+        column("evidence", pa.string(), "JSON: value, interval, n, start, drivers, link"),
+    ),
+)
+
+DELIVERIES = Table(
+    "deliveries",
+    "alert transition x channel",
+    ("created_at", "delivery_id"),
+    columns(
+        column("delivery_id", pa.string(), "idempotency key: the webhook-id sent"),
+        column("alert_id", pa.string(), "alert told of"),
+        column("event", pa.string(), "alert.firing / alert.resolved"),
+        column("channel", pa.string(), "name of the channel"),
+        column("status", pa.string(), "pending / delivered / dead"),
+        column("attempts", pa.int32(), "made so far"),
+        column("created_at", TIMESTAMP, "when it was queued"),
+        column("next_attempt_at", TIMESTAMP, "null once delivered or dead", optional=True),
+        column("delivered_at", TIMESTAMP, "when the receiver took it", optional=True),
+        column("last_error", pa.string(), "of the last failed attempt", optional=True),
+    ),
+)
+
+MARTS = {
+    table.name: table
+    for table in (
+        LEDGER_DAILY,
+        DEPLOYMENTS,
+        JUDGED_MESSAGES,
+        COST_DAILY,
+        QUARANTINE,
+        ESTIMATES,
+        DRIFT_SIGNALS,
+        ALERTS,
+        DELIVERIES,
+        QUALITY,
+        FRESHNESS,
+    )
+}

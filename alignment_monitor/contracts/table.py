@@ -1,0 +1,75 @@
+"""What a contract is, and the nested types that several share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+TURN = pa.struct(
+    [
+        ("index", pa.int32()),
+        ("role", pa.string()),
+        ("content", pa.string()),
+        ("created_at", TIMESTAMP),
+    ]
+)
+EVIDENCE = pa.struct([("message_index", pa.int32()), ("quote", pa.string())])
+SEGMENTS = pa.map_(pa.string(), pa.string())
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's contract.
+
+    Attributes:
+        name: folder of the lake, and name of the dbt source or mart.
+        grain: what one row is.
+        key: columns that identify a row.
+        schema: Arrow schema; a field that may be missing is nullable, all others are not.
+    """
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    schema: pa.Schema
+
+    def table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Make an Arrow table of this contract from plain rows, sorted by its key.
+
+        Raises:
+            ValueError: a row lacks a required value, or has a column the contract lacks.
+        """
+        known = set(self.schema.names)
+        for row in rows:
+            if unknown := row.keys() - known:
+                raise ValueError(f"{self.name}: no such column {sorted(unknown)}")
+        return self.conform(pa.Table.from_pylist(rows, schema=self.schema))
+
+    def conform(self, table: pa.Table) -> pa.Table:
+        """Cast to the contract's columns and types and sort by key, so that files are identical.
+
+        Raises:
+            ValueError: a column is missing, or a required value is null.
+        """
+        if missing := [name for name in self.schema.names if name not in table.column_names]:
+            raise ValueError(f"{self.name}: missing column {missing}")
+        table = table.select(self.schema.names).cast(self.schema)
+        for field in self.schema:
+            if not field.nullable and table.column(field.name).null_count:
+                raise ValueError(f"{self.name}.{field.name}: null where the contract forbids it")
+        if table.num_rows > 1:
+            table = table.sort_by([(name, "ascending") for name in self.key])
+        return table.combine_chunks()
+
+    def empty(self) -> pa.Table:
+        """The table without rows: what a day with nothing in it writes."""
+        return self.schema.empty_table()
+
+
+def column(name: str, kind: pa.DataType, meaning: str, *, optional: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=optional, metadata={"description": meaning})
+
+
+def columns(*fields: pa.Field) -> pa.Schema:
+    return pa.schema(fields)
