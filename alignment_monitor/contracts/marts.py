@@ -1,7 +1,7 @@
 """What dashboards read: ``<marts>/<name>.parquet``, each replaced whole.
 
-Beside them, by day, ``transcripts/`` and ``verdicts/`` as ``<marts>/<name>/day=YYYY-MM-DD.parquet``,
-and ``about.json``.
+Beside them ``about.json`` and, by day, ``transcripts/`` and ``verdicts/`` as
+``<marts>/<name>/day=YYYY-MM-DD.parquet``.
 """
 
 import pyarrow as pa

@@ -68,8 +68,10 @@ class Table:
 
 
 def column(name: str, kind: pa.DataType, meaning: str, *, optional: bool = False) -> pa.Field:
+    """A column with its meaning; nullable only where a value may rightly be missing."""
     return pa.field(name, kind, nullable=optional, metadata={"description": meaning})
 
 
 def columns(*fields: pa.Field) -> pa.Schema:
+    """The columns of a table, in order."""
     return pa.schema(fields)
