@@ -56,7 +56,7 @@ class Judge(_Section):
     model: str = "gpt-5-mini"
     base_url: str | None = Field(None, description="null: OPENAI_BASE_URL, else OpenAI")
     api_key_variable: str = "OPENAI_API_KEY"
-    temperature: float | None = 0.0
+    temperature: float | None = Field(None, description="null: the model's own")
     max_output_tokens: int = 2000
     timeout_seconds: float = 120.0
     max_retries: int = 4

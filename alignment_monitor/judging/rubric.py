@@ -81,6 +81,9 @@ class Rubric(_Part):
     derived: dict[str, Derived]
     wording_hash: str
 
+    def __hash__(self) -> int:
+        return hash(self.full_version)
+
     @property
     def full_version(self) -> str:
         """Name, version and hash of the wording: what a series is keyed by."""

@@ -1,0 +1,74 @@
+"""The lake: immutable Parquet row tables by day, the record of everything.
+
+Here belong: where a table's day lies, and how a file is put in place whole or not at all.
+Here does not belong: what the rows mean (contracts) or how they come about (assets).
+"""
+
+import os
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alignment_monitor.contracts import FRESHNESS, LAKE_TABLES, Table
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Put a Parquet file in place whole: readers see the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not *.parquet: globs of readers never see a half-written file.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Lake:
+    """Row tables under one root folder: ``<root>/<table>/day=YYYY-MM-DD/part.parquet``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, contract: Table, day: date) -> Path:
+        """Where a table's day lies."""
+        return self.root / contract.name / f"day={day.isoformat()}" / "part.parquet"
+
+    def has(self, contract: Table, day: date) -> bool:
+        """Whether the day was written, if only with no rows."""
+        return self.path(contract, day).exists()
+
+    def write(self, contract: Table, day: date, table: pa.Table) -> pa.Table:
+        """Write a table's day, sorted and cast by its contract: equal rows, equal bytes."""
+        table = contract.conform(table)
+        write_parquet(table, self.path(contract, day))
+        return table
+
+    def read(self, contract: Table, days: Iterable[date]) -> pa.Table:
+        """All rows of the days that were written; none if none was."""
+        paths = [path for day in days if (path := self.path(contract, day)).exists()]
+        if not paths:
+            return contract.empty()
+        parts = [pq.ParquetFile(path).read() for path in paths]
+        return pa.concat_tables(parts).cast(contract.schema)
+
+    def days(self, contract: Table) -> list[date]:
+        """The days written, in order."""
+        folders = (self.root / contract.name).glob("day=*/part.parquet")
+        return sorted(date.fromisoformat(path.parent.name.removeprefix("day=")) for path in folders)
+
+    def freshness(self) -> pa.Table:
+        """Latest day of each table, its rows, and when it was put in place."""
+        rows = []
+        for name, contract in LAKE_TABLES.items():
+            if not (days := self.days(contract)):
+                continue
+            path = self.path(contract, days[-1])
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            count = pq.ParquetFile(path).metadata.num_rows
+            rows.append({"table": name, "last_day": days[-1], "rows": count, "written_at": written})
+        return FRESHNESS.table(rows)
