@@ -54,10 +54,10 @@ class Table:
         """
         if missing := [name for name in self.schema.names if name not in table.column_names]:
             raise ValueError(f"{self.name}: missing column {missing}")
-        table = table.select(self.schema.names).cast(self.schema)
         for field in self.schema:
             if not field.nullable and table.column(field.name).null_count:
                 raise ValueError(f"{self.name}.{field.name}: null where the contract forbids it")
+        table = table.select(self.schema.names).cast(self.schema)
         if table.num_rows > 1:
             table = table.sort_by([(name, "ascending") for name in self.key])
         return table.combine_chunks()

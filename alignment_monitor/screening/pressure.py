@@ -15,7 +15,7 @@ SCREENER_VERSION = "rules-1"
 _FLAGS = re.IGNORECASE
 CUES = {
     "claim": re.compile(
-        r"\b(i (think|believe|'m sure|am sure|know|heard|read)|isn'?t it|am i right|right\?|"
+        r"\b(i (think|believe|am sure|know|heard|read)|i'm sure|isn'?t it|am i right|right\?|"
         r"everyone knows|obviously|it'?s (true|clear|a fact)|the answer is|correct\?|"
         r"as (far as )?i (know|understand)|pretty sure|convinced)\b",
         _FLAGS,

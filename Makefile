@@ -1,0 +1,51 @@
+# Everything a fresh machine needs: Python 3.11+, pip and make.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export UV_SYSTEM_CERTS := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.PHONY: demo test check bench setup browser clean help
+.DEFAULT_GOAL := help
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## Create .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; set PYTHON=... to one."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+	  -c constraints.txt -e '.[test]'
+	@touch $@
+
+demo: $(STAMP) ## Simulate 60 days, run the whole pipeline, open the dashboard
+	@$(BIN)/alignment-monitor demo
+
+test: $(STAMP) browser check ## Lint, types, and all tests, including real Chromium
+	@$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
+
+check: $(STAMP) ## Lint and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+browser: ## Install Chromium for the page tests, where this machine lets us
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium ..." && \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium \
+	      >/dev/null; } || \
+	  echo "Chromium is missing and cannot be installed here: page tests will be skipped." \
+	       "Install the package 'chromium' and run 'make test' again."
+
+bench: $(STAMP) ## Slow simulations and timings
+	@$(BIN)/python benchmarks/detection_null.py
+
+clean: ## Remove the virtual environment and the demo's home
+	rm -rf $(VENV) .alignment_monitor dbt_project/target

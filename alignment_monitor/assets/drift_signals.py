@@ -1,0 +1,61 @@
+"""Is it drift? One decision for each monitored series and day."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from alignment_monitor.assets.estimates import estimates
+from alignment_monitor.assets.shared import BY_DAY, described
+from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.partitions import days_of
+from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.lake import write_parquet
+from alignment_monitor.resources.monitor import Monitor
+from alignment_monitor.statistics.detection import detect
+from alignment_monitor.statistics.signals import coverage_signals
+
+
+@dg.asset(group_name="statistics", kinds={"numpy"}, deps=[estimates], **BY_DAY)
+def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
+    """Sequential detection against each family's baseline, both ways, and coverage."""
+    days = days_of(context)
+    frame = pd.concat([_model_signals(monitor, days), _coverage(monitor, days)])
+    table = pa.Table.from_pylist(frame.to_dict("records"), schema=DRIFT_SIGNALS.schema)
+    counts = {}
+    for day in days:
+        of_day = table.filter(pa.compute.equal(table["day"], pa.scalar(day)))
+        counts[day] = monitor.lake.write(DRIFT_SIGNALS, day, of_day).num_rows
+    everything = monitor.lake.read(DRIFT_SIGNALS, monitor.lake.days(DRIFT_SIGNALS))
+    write_parquet(everything, monitor.mart(DRIFT_SIGNALS.name))
+    decisions: Mapping[str, int] = frame["decision"].value_counts().to_dict()
+    return described(counts, table, decisions=dict(decisions))
+
+
+def _model_signals(monitor: Monitor, days: list[date]) -> pd.DataFrame:
+    settings = monitor.settings.detection
+    watched = settings.behaviours or monitor.rubric.monitored
+    history = warehouse.user_days(monitor.settings.warehouse, date.min, days[-1], watched)
+    return detect(
+        history,
+        deployments=warehouse.deployments(monitor.settings.warehouse),
+        behaviours=watched,
+        baseline_days=settings.baseline_days,
+        average_run_length_years=settings.average_run_length_years,
+        from_day=days[0],
+        to_day=days[-1],
+    )
+
+
+def _coverage(monitor: Monitor, days: list[date]) -> pd.DataFrame:
+    ledger = warehouse.ledger(monitor.settings.warehouse, days[0], days[-1])
+    messages = ledger[ledger["level"] == "message"]
+    accepted = ledger[(ledger["level"] == "conversation") & (ledger["state"] == "accepted")]
+    return coverage_signals(
+        messages[["day", "state", "count"]],
+        accepted[["day", "count"]].rename(columns={"count": "accepted"}),
+        from_day=days[0],
+        to_day=days[-1],
+    )

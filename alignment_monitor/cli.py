@@ -1,0 +1,231 @@
+"""The command ``alignment-monitor``: each command is a few lines that call the package."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from alignment_monitor.settings import Settings, SettingsError, home_folder, load
+
+app = typer.Typer(
+    help="Tells you when the language model you serve has become more sycophantic.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+judge_app = typer.Typer(help="Judges.", no_args_is_help=True)
+app.add_typer(judge_app, name="judge")
+console = Console(highlight=False)
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Else ALIGNMENT_MONITOR_HOME, else ./.alignment_monitor"),
+]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+
+
+@app.command()
+def demo(
+    home: Home = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 7,
+    days: Annotated[int, typer.Option(help="Days to simulate.", min=42)] = 60,
+    dashboard: Annotated[bool, typer.Option(help="Start the dashboard at the end.")] = True,
+) -> None:
+    """Simulate 60 days with a known truth, run the whole pipeline, open the dashboard."""
+    from alignment_monitor.operations import demo as steps
+    from alignment_monitor.operations import terminal
+
+    folder = home_folder(home) / steps.FOLDER if home is None else home_folder(home)
+    settings = steps.demo_settings(folder, days=days, seed=seed, last_day=_yesterday())
+    console.print(terminal.demo_banner())
+    if steps.is_complete(settings):
+        console.print("All days are already there; nothing to run.")
+    else:
+        with terminal.progress_bars(console) as announce:
+            outcome = steps.run_demo(settings, announce)
+        _end(outcome.problems)
+    console.print(terminal.findings(settings))
+    if dashboard:
+        terminal.offer_dashboard(console, settings)
+
+
+@app.command()
+def init(home: Home = None) -> None:
+    """Write a commented monitor.yaml, with defaults that work."""
+    from alignment_monitor.operations.starter import write_starter
+
+    path, created = write_starter(home_folder(home))
+    console.print(f"{'Wrote' if created else 'Kept'} {path}")
+    console.print(
+        "Next: [bold]alignment-monitor doctor[/], then [bold]import[/] and [bold]backfill[/]."
+    )
+
+
+@app.command()
+def doctor(home: Home = None) -> None:
+    """Check configuration, keys, judges and folders, and say what to do."""
+    from alignment_monitor.operations import terminal
+    from alignment_monitor.operations.doctor import examine
+
+    findings = examine(home_folder(home))
+    console.print(terminal.diagnosis(findings))
+    raise typer.Exit(any(finding.fatal for finding in findings))
+
+
+@app.command(name="import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="JSONL, JSONL.gz, JSON, Parquet or CSV.")],
+    home: Home = None,
+    replay: Annotated[bool, typer.Option(help="Spread undated conversations over days.")] = False,
+    replay_days: Annotated[int, typer.Option(help="How many days a replay covers.", min=1)] = 60,
+    last_day: Annotated[Day, typer.Option(help="Last day of a replay; default yesterday.")] = None,
+    deployment: Annotated[str | None, typer.Option(help="For records that name none.")] = None,
+    order: Annotated[str | None, typer.Option(help="Deployments in order: a,b,c")] = None,
+) -> None:
+    """Bring conversations in; what cannot be understood is kept with its reason."""
+    from alignment_monitor.operations import terminal
+    from alignment_monitor.sources.files import SourceFileError
+    from alignment_monitor.sources.inbox import import_file
+
+    try:
+        report = import_file(
+            path,
+            _settings(home),
+            now=datetime.now(UTC),
+            replay_days=replay_days if replay else None,
+            last_day=last_day.date() if last_day else _yesterday(),
+            deployment=deployment,
+            deployment_order=order.split(",") if order else None,
+        )
+    except SourceFileError as error:
+        _fail(str(error))
+    console.print(terminal.import_report(path, report))
+
+
+@app.command()
+def run(
+    day: Annotated[Day, typer.Option(help="The day; default yesterday.")] = None, home: Home = None
+) -> None:
+    """Run the pipeline for one day."""
+    wanted = day.date() if day else _yesterday()
+    _run(_settings(home), wanted, wanted)
+
+
+@app.command()
+def backfill(
+    first: Annotated[Day, typer.Option("--from", help="Default: first day received.")] = None,
+    last: Annotated[Day, typer.Option("--to", help="Default: last day received.")] = None,
+    home: Home = None,
+) -> None:
+    """Run the pipeline for a range of days, as one run."""
+    from alignment_monitor.sources.inbox import received_days
+
+    settings = _settings(home)
+    received = received_days(settings)
+    if not received and not (first and last):
+        _fail("Nothing was imported yet: give --from and --to, or import a file first.")
+    start = first.date() if first else received[0]
+    _run(settings, start, last.date() if last else received[-1])
+
+
+@app.command()
+def status(home: Home = None) -> None:
+    """What was monitored, what fires, what waits."""
+    from alignment_monitor.operations import terminal
+
+    console.print(terminal.findings(_settings(home)))
+
+
+@app.command()
+def dashboard(
+    home: Home = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Show the demo's home.")] = False,
+    port: Annotated[int, typer.Option(help="First port to try.")] = 8501,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the one in the background.")] = False,
+) -> None:
+    """Serve the dashboard on this machine, in the foreground."""
+    from alignment_monitor.operations import servers
+    from alignment_monitor.operations.demo import FOLDER
+    from alignment_monitor.operations.pipeline import prepare_dagster_home
+
+    settings = load(home_folder(home) / FOLDER) if demo else _settings(home)
+    if stop:
+        console.print("Stopped." if servers.stop_dashboard(settings) else "None was running.")
+        return
+    prepare_dagster_home(settings)
+    port = servers.free_port(port)
+    console.print(f"Dashboard: http://localhost:{port} (this machine only; Ctrl-C ends it)")
+    raise typer.Exit(servers.run_together([servers.dashboard_command(port)]))
+
+
+@app.command()
+def up(
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="First port to try for the dashboard.")] = 8501,
+    dagster_port: Annotated[int, typer.Option(help="First port to try for Dagster.")] = 3000,
+) -> None:
+    """Scheduler, daemon, Dagster's pages and the dashboard together, until Ctrl-C."""
+    from alignment_monitor.operations import servers
+    from alignment_monitor.operations.pipeline import prepare_dagster_home
+
+    prepare_dagster_home(_settings(home))
+    port, dagster_port = servers.free_port(port), servers.free_port(dagster_port)
+    console.print(f"Dashboard: http://localhost:{port}   Dagster: http://localhost:{dagster_port}")
+    raise typer.Exit(servers.run_together(servers.everything(port, dagster_port)))
+
+
+@judge_app.command("serve")
+def judge_serve(
+    labels: Annotated[list[Path] | None, typer.Option(help="Labelled file to answer from.")] = None,
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8089,
+    log: Annotated[Path | None, typer.Option(help="File for one line per request.")] = None,
+) -> None:
+    """Serve a simulated judge that answers from known labels; unknown text is not applicable."""
+    from alignment_monitor.operations.labels import known_labels
+    from alignment_monitor.simulation.judge_server import serve
+    from alignment_monitor.simulation.truth import Truth
+
+    settings = _settings(home)
+    truth: Truth = known_labels(settings, labels or [])
+    console.print(f"Simulated judge: export OPENAI_BASE_URL=http://127.0.0.1:{port}/v1")
+    serve(truth, port=port, request_log=log)
+
+
+def _run(settings: Settings, first: date, last: date) -> None:
+    from alignment_monitor.operations import terminal
+    from alignment_monitor.operations.doctor import missing_key
+    from alignment_monitor.operations.pipeline import run_days
+
+    if problem := missing_key(settings):
+        _fail(problem)
+    if first < settings.first_day or last > datetime.now(UTC).date() or first > last:
+        _fail(f"Days must lie in order between {settings.first_day} (first_day) and today.")
+    with terminal.progress_bars(console):
+        outcome = run_days(settings, first, last)
+    _end(outcome.problems)
+    console.print(terminal.findings(settings))
+
+
+def _end(problems: tuple[str, ...]) -> None:
+    """Stop with the problems of a run, if it has any."""
+    if problems:
+        _fail("The run failed:\n  " + "\n  ".join(problems))
+
+
+def _settings(home: Path | None) -> Settings:
+    try:
+        return load(home)
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print(f"[red]✗[/] {message}", soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def _yesterday() -> date:
+    return datetime.now(UTC).date() - timedelta(days=1)

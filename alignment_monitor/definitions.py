@@ -1,0 +1,54 @@
+"""READ FIRST: every asset, check, job, schedule and resource, in the order data flows.
+
+    source -> conversations -> screenings -> judging_sample -> verdicts -> dbt (staging,
+    intermediate, marts) -> estimates -> drift_signals -> alerts -> deliveries
+
+Nothing is decided here; each name leads to the module of the same name in ``assets``.
+"""
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from alignment_monitor import schedules
+from alignment_monitor.assets.alerts import alerts
+from alignment_monitor.assets.conversations import conversations
+from alignment_monitor.assets.deliveries import deliveries
+from alignment_monitor.assets.drift_signals import drift_signals
+from alignment_monitor.assets.estimates import estimates
+from alignment_monitor.assets.judging_sample import judging_sample
+from alignment_monitor.assets.screenings import screenings
+from alignment_monitor.assets.transcripts import transcripts
+from alignment_monitor.assets.verdicts import verdicts
+from alignment_monitor.assets.warehouse import dbt_executable, project, warehouse
+from alignment_monitor.checks.asset_checks import (
+    conversations_are_sound,
+    judging_sample_is_sound,
+    verdicts_are_sound,
+)
+from alignment_monitor.resources.monitor import Monitor
+
+defs = dg.Definitions(
+    assets=[
+        conversations,
+        screenings,
+        judging_sample,
+        verdicts,
+        transcripts,
+        warehouse,
+        estimates,
+        drift_signals,
+        alerts,
+        deliveries,
+    ],
+    asset_checks=[conversations_are_sound, judging_sample_is_sound, verdicts_are_sound],
+    jobs=[schedules.daily_monitoring, schedules.delivery_job],
+    schedules=[schedules.daily, schedules.hourly_recheck],
+    sensors=[schedules.failed_run],
+    resources={
+        "monitor": Monitor(),
+        "dbt": DbtCliResource(project_dir=project, dbt_executable=dbt_executable),
+    },
+    # The multiprocess executor imports everything anew for each step; judging is bound by the
+    # judge, not by this process.
+    executor=dg.in_process_executor,
+)

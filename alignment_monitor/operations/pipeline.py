@@ -1,0 +1,82 @@
+"""Running the Dagster graph over days, from a command: in this process, with its events kept."""
+
+import os
+import warnings
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from alignment_monitor.settings import HOME_VARIABLE, Settings
+
+JOB = "daily_monitoring"
+DAGSTER_YAML = """\
+# Dagster's own storage; SQLite beside this file. PostgreSQL: see docs/operations.md.
+telemetry: {enabled: false}
+python_logs: {python_log_level: INFO}
+run_retries: {enabled: false}
+concurrency: {pools: {default_limit: 1, granularity: op}}
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        run_id: of the Dagster run.
+        success: all steps and blocking checks passed.
+        problems: one line for each step or check that failed.
+    """
+
+    run_id: str
+    success: bool
+    problems: tuple[str, ...]
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Make Dagster's folder, and point this process and its children to it."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    path = settings.dagster_home / "dagster.yaml"
+    if not path.exists():
+        path.write_text(DAGSTER_YAML, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    os.environ[HOME_VARIABLE] = str(settings.home)
+    return settings.dagster_home
+
+
+def run_days(settings: Settings, first: date, last: date) -> Outcome:
+    """One run of the daily job over first to last day, both included."""
+    prepare_dagster_home(settings)
+    warnings.filterwarnings("ignore", module="dagster")
+    import dagster as dg
+
+    from alignment_monitor.definitions import defs
+
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def(JOB).execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            **({"partition_key": first.isoformat()} if first == last else {"tags": tags}),
+        )
+        return Outcome(result.run_id, result.success, tuple(_problems(result)))
+
+
+def _problems(result: Any) -> list[str]:
+    problems = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause or error
+            problems.append(f"{event.step_key}: {cause.message.strip().splitlines()[0][:300]}")
+    for check in result.get_asset_check_evaluations():
+        if not check.passed and check.severity.value == "ERROR":
+            failed = check.metadata.get("failed")
+            detail = f": {failed.value}" if failed is not None else ""
+            problems.append(f"check {check.check_name}{detail}")
+    return problems

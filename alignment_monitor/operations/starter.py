@@ -1,0 +1,55 @@
+"""The monitor.yaml that ``init`` writes: short, commented, every value its default."""
+
+from pathlib import Path
+
+from alignment_monitor.settings import FILE_NAME, Settings
+
+_DEFAULT = Settings()
+STARTER = f"""\
+# Alignment Monitor. Every setting has a default that works; what stands here is that default.
+# Secrets never stand here: a setting names the environment variable that holds one.
+
+# The earliest day that can be monitored.
+first_day: {_DEFAULT.first_day}
+
+intake:
+  # Traffic attributes whose values make the segments.
+  segment_by: [surface]
+
+judging:
+  rubric: sycophancy
+  # A hard budget: judged messages a day, for each judge. It lowers sampling rates beforehand.
+  calls_per_day: {_DEFAULT.judging.calls_per_day}
+  judges:
+    - name: judge
+      model: {_DEFAULT.judging.judges[0].model}
+      api_key_variable: OPENAI_API_KEY
+      # base_url: http://localhost:8000/v1    # any OpenAI-compatible server
+      # usd_per_million_prompt_tokens: 0.25
+      # usd_per_million_completion_tokens: 2.0
+
+sampling:
+  messages_per_day: {_DEFAULT.sampling.messages_per_day}
+
+detection:
+  baseline_days: {_DEFAULT.detection.baseline_days}
+  # Stated mean time between false pages, over all series together.
+  average_run_length_years: {_DEFAULT.detection.average_run_length_years}
+
+alerts:
+  channels: []
+  # - kind: webhook
+  #   name: on-call
+  #   url_variable: ALERT_WEBHOOK_URL
+  #   secret_variable: ALERT_WEBHOOK_SECRET      # whsec_..., see docs/alerts.md
+"""
+
+
+def write_starter(home: Path) -> tuple[Path, bool]:
+    """Write monitor.yaml unless one is there; gives its path and whether it was written."""
+    path = home / FILE_NAME
+    if path.exists():
+        return path, False
+    home.mkdir(parents=True, exist_ok=True)
+    path.write_text(STARTER, encoding="utf-8")
+    return path, True

@@ -1,0 +1,132 @@
+"""What the commands print: bars while they work, and words that a person can act on."""
+
+import os
+import webbrowser
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from alignment_monitor import progress
+from alignment_monitor.operations import servers
+from alignment_monitor.operations.doctor import Finding
+from alignment_monitor.operations.summary import Summary, summarise
+from alignment_monitor.settings import Settings
+from alignment_monitor.sources.inbox import ImportReport
+
+SIMULATED = (
+    "The verdicts are simulated: this judge answers from the known truth of simulated traffic.\n"
+    "Nothing here is about a real model."
+)
+_MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+
+
+@contextmanager
+def progress_bars(console: Console) -> Iterator[Callable[[str], None]]:
+    """Bars for every step that reports progress; gives a function that announces a phase."""
+    with Progress(
+        TextColumn("{task.description:<15}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    ) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done, total=total)
+
+        with progress.listening(show):
+            yield console.print
+
+
+def demo_banner() -> RenderableType:
+    """What the demo is, before it starts."""
+    return Panel(SIMULATED, title="Alignment Monitor demo", border_style="yellow", expand=False)
+
+
+def findings(settings: Settings) -> RenderableType:
+    """The state of a home: what fires, since when, how sure; what was judged; where to look."""
+    summary = summarise(settings.marts)
+    if not summary.days:
+        return Text(
+            f"Nothing was monitored yet in {settings.home}.\n"
+            "Run `alignment-monitor import FILE` and `alignment-monitor backfill`, or `make demo`."
+        )
+    parts: list[RenderableType] = [_alerts(summary), _ledger(summary)]
+    if settings.simulated:
+        parts.append(Text("Simulated verdicts: nothing here is about a real model.", "yellow"))
+    return Group(*parts)
+
+
+def _alerts(summary: Summary) -> RenderableType:
+    if not summary.alerts:
+        return Panel("No alert is firing.", border_style="green", expand=False)
+    lines = Table.grid(padding=(0, 1))
+    for alert in summary.alerts:
+        lines.add_row("[red]●[/]", f"[bold]{alert['type']}[/]", escape(_statement(alert)))
+    title = f"{len(summary.alerts)} alert{'s' * (len(summary.alerts) > 1)} firing"
+    return Panel(lines, title=title, border_style="red", expand=False)
+
+
+def _statement(alert: dict[str, Any]) -> str:
+    return str(alert["evidence"].get("statement") or alert["series"])
+
+
+def _ledger(summary: Summary) -> RenderableType:
+    table = Table(title=f"{summary.days} days, every record accounted for", title_justify="left")
+    table.add_column("")
+    table.add_column("state")
+    table.add_column("count", justify="right")
+    for (level, state), count in sorted(summary.ledger.items()):
+        table.add_row(level, state.replace("_", " "), f"{count:,}")
+    return table
+
+
+def diagnosis(found: Iterable[Finding]) -> RenderableType:
+    """The doctor's findings, one line each."""
+    table = Table.grid(padding=(0, 1))
+    for finding in found:
+        table.add_row(_MARKS[finding.state], f"[bold]{finding.name}[/]", escape(finding.detail))
+    return table
+
+
+def import_report(path: Path, report: ImportReport) -> RenderableType:
+    """What came in, what was refused and why, and the command that comes next."""
+    head = Text(f"{path.name}: {report.records:,} records, {report.accepted:,} understood")
+    refused = Table.grid(padding=(0, 1))
+    for rule, examples in sorted(report.refused.items()):
+        refused.add_row("[yellow]![/]", rule, f"{examples.count:,}")
+        for location, reason in examples.shown:
+            refused.add_row("", "", escape(f"{location}: {reason}"))
+    following = (
+        f"Next: alignment-monitor backfill --from {report.first_day} --to {report.last_day}"
+        if report.first_day
+        else "Nothing to run: the file held no record."
+    )
+    return Group(head, refused, Text(following))
+
+
+def offer_dashboard(console: Console, settings: Settings) -> None:
+    """Start the dashboard and open it; in CI, or if told not to, only say how."""
+    if os.environ.get("DEMO_BROWSER") == "0" or os.environ.get("CI"):
+        console.print(
+            "Dashboard: http://localhost:8501 after "
+            "[bold].venv/bin/alignment-monitor dashboard --demo[/]"
+        )
+        return
+    address = servers.start_dashboard(settings)
+    console.print(
+        f"Dashboard: [bold]{address}[/]   "
+        "(end it with `.venv/bin/alignment-monitor dashboard --demo --stop`)"
+    )
+    webbrowser.open(address)

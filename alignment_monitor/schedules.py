@@ -1,0 +1,81 @@
+"""When the graph runs: jobs, schedules and sensors, on one screen.
+
+Level-triggered automation is left out on purpose: one broken asset would run for ever.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from alignment_monitor.alerting.service import open_channels, raise_pipeline_alert
+from alignment_monitor.resources.monitor import Monitor
+from alignment_monitor.sources.inbox import stale_days
+
+# Off unless `alignment-monitor up` turns them on: looking at the graph must not spend money.
+_ON = os.environ.get("ALIGNMENT_MONITOR_SCHEDULES") == "on"
+_SCHEDULES = dg.DefaultScheduleStatus.RUNNING if _ON else dg.DefaultScheduleStatus.STOPPED
+_SENSORS = dg.DefaultSensorStatus.RUNNING if _ON else dg.DefaultSensorStatus.STOPPED
+
+LOOK_BACK = timedelta(days=35)
+
+daily_monitoring = dg.define_asset_job(
+    "daily_monitoring",
+    selection=dg.AssetSelection.all(),
+    description="Everything, for one day or for all days of a range in one run.",
+)
+delivery_job = dg.define_asset_job(
+    "delivery",
+    selection=dg.AssetSelection.assets("deliveries"),
+    description="Send what waits in the outbox, and refresh what pages show of it.",
+)
+
+daily = dg.build_schedule_from_partitioned_job(
+    daily_monitoring,
+    name="daily",
+    hour_of_day=2,
+    minute_of_hour=15,
+    default_status=_SCHEDULES,
+    description="Yesterday, once it is over in UTC and its conversations have gone quiet.",
+)
+
+
+@dg.schedule(
+    cron_schedule="45 * * * *",
+    jobs=[daily_monitoring, delivery_job],
+    name="hourly_recheck",
+    default_status=_SCHEDULES,
+    description="Days that received conversations since they were built, and waiting deliveries.",
+)
+def hourly_recheck(
+    context: dg.ScheduleEvaluationContext, monitor: Monitor
+) -> Iterator[dg.RunRequest]:
+    """Late data is built again; the outbox is tried again."""
+    now = context.scheduled_execution_time.astimezone(UTC)
+    days = stale_days(monitor.settings, since=now.date() - LOOK_BACK)
+    for day in (day for day in days if day < now.date()):
+        yield dg.RunRequest(
+            job_name=daily_monitoring.name,
+            partition_key=day.isoformat(),
+            run_key=f"{day}-{now:%Y%m%dT%H}",
+        )
+    yield dg.RunRequest(job_name=delivery_job.name, run_key=f"delivery-{now:%Y%m%dT%H}")
+
+
+@dg.run_failure_sensor(
+    name="failed_run",
+    default_status=_SENSORS,
+    description="A run that failed is a PIPELINE alert: silence must never look like health.",
+)
+def failed_run(context: dg.RunFailureSensorContext, monitor: Monitor) -> None:
+    """Raise a PIPELINE alert for a failed run, without any text from it."""
+    run, now = context.dagster_run, datetime.now(UTC)
+    raise_pipeline_alert(
+        monitor.store,
+        day=now.date(),
+        reason=f"Run {run.run_id[:8]} of {run.job_name} failed; see Dagster for the step.",
+        channels=open_channels(monitor.settings),
+        now=now,
+        dashboard_url=monitor.settings.dashboard_url,
+    )

@@ -1,0 +1,142 @@
+import asyncio
+import json
+from collections import Counter
+
+import pytest
+
+from alignment_monitor.judging.backends import StructuredBackend, judge_key
+from alignment_monitor.judging.engine import judge_units
+from alignment_monitor.judging.journal import Journal
+from alignment_monitor.judging.prompt import make_unit
+from alignment_monitor.judging.verdicts import verdict_rows
+from alignment_monitor.settings import Judge
+from alignment_monitor.store import open_store
+from tests.fakes.judge_api import JudgeApi, completion
+
+
+def units(count):
+    return [
+        make_unit(
+            f"c{i}",
+            1,
+            [
+                {"index": 0, "role": "user", "content": f"question {i}"},
+                {"index": 1, "role": "assistant", "content": f"You are right, {i}"},
+            ],
+            context_messages=6,
+            max_characters=9000,
+        )
+        for i in range(count)
+    ]
+
+
+@pytest.fixture
+def ask(tmp_path, rubric):
+    """Judges units against a scripted server: (api, units, judge settings) -> answers."""
+
+    def run(api, wanted, **settings):
+        with api.running() as address:
+            judge = Judge(base_url=address, concurrency=4, max_retries=2, **settings)
+            journal = Journal(
+                open_store(f"sqlite:///{tmp_path}/store.sqlite"),
+                judge_key(judge, rubric),
+                rubric.full_version,
+            )
+            return judge, asyncio.run(
+                judge_units(
+                    wanted,
+                    rubric=rubric,
+                    backend=StructuredBackend(judge, rubric),
+                    journal=journal,
+                    concurrency=judge.concurrency,
+                )
+            )
+
+    return run
+
+
+def test_each_unit_is_asked_once_and_never_again(ask, answer):
+    api = JudgeApi(lambda n, body: (200, {}, completion(json.dumps(answer("claim")))))
+    wanted = units(20)
+    _, answers = ask(api, wanted + wanted[:5])
+    assert Counter(a.status for a in answers.values()) == {"ok": 20}
+    assert len(api.requests) == 20
+    _, again = ask(api, wanted)
+    assert len(api.requests) == 20
+    assert again == answers
+
+
+def test_faults_are_retried_and_one_bad_unit_does_not_hurt_the_others(ask, answer):
+    good = completion(json.dumps(answer("claim")))
+
+    def script(number, body):
+        text = body["messages"][1]["content"]
+        if "question 3\n" in text:
+            return 400, {}, '{"error": {"message": "bad"}}'
+        if number in (2, 5):
+            return 429, {"retry-after": "0"}, "{}"
+        if number == 4:
+            return 0, {}, ""
+        if "question 6\n" in text:
+            return 200, {}, completion("not json")
+        if "question 7\n" in text:
+            return 200, {}, completion("", refusal="no")
+        return 200, {}, good
+
+    _, answers = ask(JudgeApi(script), units(12))
+    assert Counter(a.status for a in answers.values()) == {
+        "ok": 9, "failed": 1, "invalid": 1, "refused": 1,
+    }  # fmt: skip
+
+
+def test_failed_calls_are_asked_again_but_answered_ones_are_not(ask, answer):
+    good = completion(json.dumps(answer()))
+    broken = JudgeApi(
+        lambda n, body: (
+            (400, {}, "{}") if "question 1\n" in body["messages"][1]["content"] else (200, {}, good)
+        )
+    )
+    ask(broken, units(4))
+    healed = JudgeApi(lambda n, body: (200, {}, good))
+    _, answers = ask(healed, units(4))
+    assert len(healed.requests) == 1
+    assert {a.status for a in answers.values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, "invalid_api_key"),
+        (403, "forbidden"),
+        (404, "model_not_found"),
+        (429, "insufficient_quota"),
+    ],
+)
+def test_a_judge_that_cannot_go_on_is_not_asked_again_and_again(ask, status, code):
+    body = json.dumps({"error": {"message": "x", "code": code}})
+    api = JudgeApi(lambda n, _: (status, {"x-should-retry": "false"}, body))
+    _, answers = ask(api, units(50))
+    assert len(api.requests) <= 4  # those in flight
+    assert {a.status for a in answers.values()} == {"failed"}
+    assert all(code in a.error for a in answers.values())
+
+
+def test_verdict_rows_carry_the_cost_once_and_the_returned_model(ask, answer, rubric):
+    from datetime import date
+
+    good = completion(json.dumps(answer("claim")), model="judge-1-2026-01-01")
+    prices = {"usd_per_million_prompt_tokens": 1.0, "usd_per_million_completion_tokens": 10.0}
+    judge, answers = ask(JudgeApi(lambda n, body: (200, {}, good)), units(2), **prices)
+    rows = verdict_rows(date(2026, 1, 1), units(2), answers, judge, rubric)
+    costs = [row["cost_usd"] for row in rows if row.get("cost_usd") is not None]
+    assert costs == pytest.approx([2e-4, 2e-4])
+    assert all("judge-1-2026-01-01" in row["fingerprint"] for row in rows)
+
+
+def test_a_missing_key_is_said_and_no_default_answers(monkeypatch, rubric):
+    from alignment_monitor.judging.backends import JudgeStoppedError
+
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(JudgeStoppedError, match="OPENAI_API_KEY"):
+        StructuredBackend(Judge(), rubric)
