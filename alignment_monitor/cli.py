@@ -23,7 +23,17 @@ Home = Annotated[
     Path | None,
     typer.Option("--home", help="Else ALIGNMENT_MONITOR_HOME, else ./.alignment_monitor"),
 ]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+DATES = ["%Y-%m-%d"]
+LastDay = Annotated[
+    datetime | None, typer.Option(formats=DATES, help="Last day of a replay; else yesterday.")
+]
+Day = Annotated[datetime | None, typer.Option(formats=DATES, help="The day; else yesterday.")]
+First = Annotated[
+    datetime | None, typer.Option("--from", formats=DATES, help="Else the first day received.")
+]
+Last = Annotated[
+    datetime | None, typer.Option("--to", formats=DATES, help="Else the last day received.")
+]
 
 
 @app.command()
@@ -80,7 +90,7 @@ def import_(
     home: Home = None,
     replay: Annotated[bool, typer.Option(help="Spread undated conversations over days.")] = False,
     replay_days: Annotated[int, typer.Option(help="How many days a replay covers.", min=1)] = 60,
-    last_day: Annotated[Day, typer.Option(help="Last day of a replay; default yesterday.")] = None,
+    last_day: LastDay = None,
     deployment: Annotated[str | None, typer.Option(help="For records that name none.")] = None,
     order: Annotated[str | None, typer.Option(help="Deployments in order: a,b,c")] = None,
 ) -> None:
@@ -105,20 +115,14 @@ def import_(
 
 
 @app.command()
-def run(
-    day: Annotated[Day, typer.Option(help="The day; default yesterday.")] = None, home: Home = None
-) -> None:
+def run(day: Day = None, home: Home = None) -> None:
     """Run the pipeline for one day."""
     wanted = day.date() if day else _yesterday()
     _run(_settings(home), wanted, wanted)
 
 
 @app.command()
-def backfill(
-    first: Annotated[Day, typer.Option("--from", help="Default: first day received.")] = None,
-    last: Annotated[Day, typer.Option("--to", help="Default: last day received.")] = None,
-    home: Home = None,
-) -> None:
+def backfill(first: First = None, last: Last = None, home: Home = None) -> None:
     """Run the pipeline for a range of days, as one run."""
     from alignment_monitor.sources.inbox import received_days
 
@@ -185,13 +189,11 @@ def judge_serve(
 ) -> None:
     """Serve a simulated judge that answers from known labels; unknown text is not applicable."""
     from alignment_monitor.operations.labels import known_labels
-    from alignment_monitor.simulation.judge_server import serve
-    from alignment_monitor.simulation.truth import Truth
+    from alignment_monitor.simulation.judge_server import build_app, serve
 
-    settings = _settings(home)
-    truth: Truth = known_labels(settings, labels or [])
+    truth = known_labels(_settings(home), labels or [])
     console.print(f"Simulated judge: export OPENAI_BASE_URL=http://127.0.0.1:{port}/v1")
-    serve(truth, port=port, request_log=log)
+    serve(build_app(truth, request_log=log), port=port)
 
 
 def _run(settings: Settings, first: date, last: date) -> None:

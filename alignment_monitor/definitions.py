@@ -42,7 +42,7 @@ defs = dg.Definitions(
     ],
     asset_checks=[conversations_are_sound, judging_sample_is_sound, verdicts_are_sound],
     jobs=[schedules.daily_monitoring, schedules.delivery_job],
-    schedules=[schedules.daily, schedules.hourly_recheck],
+    schedules=[schedules.daily, schedules.hourly_recheck, schedules.hourly_delivery],
     sensors=[schedules.failed_run],
     resources={
         "monitor": Monitor(),

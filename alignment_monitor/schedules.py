@@ -43,24 +43,31 @@ daily = dg.build_schedule_from_partitioned_job(
 
 @dg.schedule(
     cron_schedule="45 * * * *",
-    jobs=[daily_monitoring, delivery_job],
+    job=daily_monitoring,
     name="hourly_recheck",
     default_status=_SCHEDULES,
-    description="Days that received conversations since they were built, and waiting deliveries.",
+    description="Days that received conversations since they were built.",
 )
 def hourly_recheck(
     context: dg.ScheduleEvaluationContext, monitor: Monitor
 ) -> Iterator[dg.RunRequest]:
-    """Late data is built again; the outbox is tried again."""
+    """Late data is built again."""
     now = context.scheduled_execution_time.astimezone(UTC)
     days = stale_days(monitor.settings, since=now.date() - LOOK_BACK)
     for day in (day for day in days if day < now.date()):
         yield dg.RunRequest(
-            job_name=daily_monitoring.name,
             partition_key=day.isoformat(),
             run_key=f"{day}-{now:%Y%m%dT%H}",
         )
-    yield dg.RunRequest(job_name=delivery_job.name, run_key=f"delivery-{now:%Y%m%dT%H}")
+
+
+hourly_delivery = dg.ScheduleDefinition(
+    name="hourly_delivery",
+    job=delivery_job,
+    cron_schedule="50 * * * *",
+    default_status=_SCHEDULES,
+    description="What waits in the outbox is tried again.",
+)
 
 
 @dg.run_failure_sensor(

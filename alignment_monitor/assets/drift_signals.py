@@ -1,6 +1,5 @@
 """Is it drift? One decision for each monitored series and day."""
 
-from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
@@ -30,8 +29,8 @@ def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Mat
         counts[day] = monitor.lake.write(DRIFT_SIGNALS, day, of_day).num_rows
     everything = monitor.lake.read(DRIFT_SIGNALS, monitor.lake.days(DRIFT_SIGNALS))
     write_parquet(everything, monitor.mart(DRIFT_SIGNALS.name))
-    decisions: Mapping[str, int] = frame["decision"].value_counts().to_dict()
-    return described(counts, table, decisions=dict(decisions))
+    decisions = {str(name): int(n) for name, n in frame["decision"].value_counts().items()}
+    return described(counts, table, decisions=decisions)
 
 
 def _model_signals(monitor: Monitor, days: list[date]) -> pd.DataFrame:

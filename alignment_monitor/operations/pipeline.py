@@ -57,12 +57,14 @@ def run_days(settings: Settings, first: date, last: date) -> Outcome:
         "dagster/asset_partition_range_start": first.isoformat(),
         "dagster/asset_partition_range_end": last.isoformat(),
     }
+    single = first == last
     with dg.DagsterInstance.get() as instance:
         result = defs.resolve_job_def(JOB).execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            **({"partition_key": first.isoformat()} if first == last else {"tags": tags}),
+            partition_key=first.isoformat() if single else None,
+            tags=None if single else tags,
         )
         return Outcome(result.run_id, result.success, tuple(_problems(result)))
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -143,12 +143,12 @@ def _healthy(port: int) -> bool:
         return False
 
 
-def _wait_for(ready: object, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(ready: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(600):
-        if ready():  # type: ignore[operator]
+        if ready():
             return
         if process.poll() is not None:
             break
         time.sleep(0.05)
     process.terminate()
-    raise ServerError(f"{' '.join(process.args[1:4])} did not start; see {log}")  # type: ignore[index]
+    raise ServerError(f"a server did not start; its log is {log}")

@@ -1,0 +1,64 @@
+"""The graph as a small literal: what a newcomer reads in definitions.py is what runs."""
+
+import dagster as dg
+import pytest
+
+from alignment_monitor.definitions import defs
+
+FLOW = {
+    "screenings": {"conversations"},
+    "judging_sample": {"screenings"},
+    "verdicts": {"judging_sample"},
+    "transcripts": {"verdicts"},
+    "drift_signals": {"estimates"},
+    "alerts": {"drift_signals"},
+    "deliveries": {"alerts"},
+}
+BLOCKING_CHECKS = {
+    "conversations_are_sound",
+    "judging_sample_is_sound",
+    "verdicts_are_sound",
+}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return defs.resolve_asset_graph()
+
+
+def key(name):
+    return dg.AssetKey(name)
+
+
+def test_the_definitions_load_and_flow_in_order(graph):
+    dg.Definitions.validate_loadable(defs)
+    for name, parents in FLOW.items():
+        assert {k.path[-1] for k in graph.get(key(name)).parent_keys} == parents, name
+
+
+def test_dbt_stands_between_verdicts_and_estimates(graph):
+    assert key("stg_verdicts") in graph.get(key("verdicts")).child_keys
+    assert key("int_user_days") in graph.get(key("estimates")).parent_keys
+
+
+def test_every_asset_has_an_owner_a_group_and_a_description(graph):
+    for asset in graph.asset_nodes:
+        if asset.is_materializable:
+            assert asset.owners == ["team:alignment"], asset.key
+            assert asset.group_name != "default", asset.key
+            assert asset.description, asset.key
+
+
+def test_the_checks_between_the_stages_block(graph):
+    checks = {check.name: graph.get(check).blocking for check in graph.asset_check_keys}
+    assert {name for name, blocking in checks.items() if blocking} >= BLOCKING_CHECKS
+
+
+def test_jobs_schedules_and_sensors():
+    repository = defs.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs()} >= {"daily_monitoring", "delivery"}
+    schedules = {s.name: s for s in repository.schedule_defs}
+    assert set(schedules) == {"daily", "hourly_recheck", "hourly_delivery"}
+    assert {s.name for s in repository.sensor_defs} == {"failed_run"}
+    # Looking at the graph must not spend money.
+    assert all(s.default_status is dg.DefaultScheduleStatus.STOPPED for s in schedules.values())
