@@ -1,6 +1,8 @@
 import asyncio
+import http.client
 import json
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -142,6 +144,19 @@ def test_each_request_is_logged_before_it_is_answered(address, folder, units) ->
     before = len(logged()) if (folder / "log.jsonl").exists() else 0
     ask(address, [messages(RUBRIC, unit) for unit in units[:7]])
     assert sorted(logged()[before:]) == sorted(text_key(unit.text) for unit in units[:7])
+
+
+def test_replies_do_not_wait_for_acknowledgements(address, units) -> None:
+    body = json.dumps({"messages": messages(RUBRIC, units[0])})
+    connection = http.client.HTTPConnection(address.removeprefix("http://"))
+    took = []
+    for _ in range(40):
+        began = time.perf_counter()
+        connection.request("POST", "/v1/chat/completions", body)
+        assert connection.getresponse().read()
+        took.append(time.perf_counter() - began)
+    connection.close()
+    assert statistics.median(took) < 0.03  # a delayed acknowledgement costs 0.04
 
 
 def test_an_unknown_text_is_not_applicable(address) -> None:
