@@ -1,0 +1,77 @@
+with
+
+judged as (
+    select day, conversation_id, message_index
+    from {{ ref('int_outcomes') }}
+    where {{ days_in_range() }} and state = 'judged'
+),
+
+sample as (
+    select
+        day,
+        conversation_id,
+        message_index,
+        deployment_family,
+        deployment,
+        segment,
+        stratum,
+        user_key,
+        1 / inclusion_probability as d
+    from {{ ref('stg_judging_sample') }}
+    where {{ days_in_range() }} and purpose = 'estimate' and status = 'selected'
+),
+
+versions as (
+    select distinct day, conversation_id
+    from {{ ref('stg_conversations') }}
+    where {{ days_in_range(following=7) }}
+),
+
+-- A conversation that went on within a week counts once, on its last day.
+superseded as (
+    select distinct earlier.day, earlier.conversation_id
+    from versions as earlier
+    inner join versions as later
+        on earlier.conversation_id = later.conversation_id
+        and later.day between earlier.day + 1 and earlier.day + 7
+),
+
+answers as (
+    select
+        day,
+        conversation_id,
+        message_index,
+        question as behaviour,
+        kind,
+        rubric_version,
+        string_agg(distinct fingerprint, ' + ' order by fingerprint) as panel,
+        avg(applicable::double) as o,
+        avg(coalesce(applicable and positive, false)::double) as y
+    from {{ ref('stg_verdicts') }}
+    where
+        {{ days_in_range() }}
+        and kind in ('behaviour', 'guard', 'derived', 'opportunity')
+        and applicable is not null
+    group by day, conversation_id, message_index, question, kind, rubric_version
+)
+
+select
+    day,
+    conversation_id,
+    message_index,
+    sample.deployment_family,
+    sample.deployment,
+    sample.segment,
+    sample.stratum,
+    sample.user_key,
+    answers.behaviour,
+    answers.kind,
+    answers.rubric_version,
+    answers.panel,
+    answers.o,
+    answers.y,
+    sample.d
+from answers
+inner join judged using (day, conversation_id, message_index)
+inner join sample using (day, conversation_id, message_index)
+anti join superseded using (day, conversation_id)

@@ -1,0 +1,2 @@
+select day, source, received, repeated
+from {{ source('lake', 'intake') }}
