@@ -1,0 +1,155 @@
+"""What an alert says: its figures, and one sentence computed from them.
+
+Here belong: the bundle of evidence as pure functions of stored rows. No text of conversations
+enters it, so that nothing said to a model reaches a person's pager.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+Row = Mapping[str, Any]
+
+NARROW = 0.04
+"""A change or an interval smaller than this deserves a decimal."""
+
+_SUBJECTS = {
+    "MODEL": "{title} of {family}",
+    "JUDGE": "The judge of {family}: {title} on fixed transcripts",
+    "TRAFFIC": "The traffic of {family}: {title}",
+}
+_UNATTRIBUTED = "{title} of {family}, for a reason that cannot be told apart,"
+
+
+def evidence(
+    signal: Row,
+    estimates: Sequence[Row],
+    drivers: Sequence[Row],
+    *,
+    title: str,
+    dashboard_url: str,
+    simulated: bool,
+) -> dict[str, Any]:
+    """The evidence bundle of a signal, fit for JSON.
+
+    Args:
+        signal: row of drift_signals.
+        estimates: rows of the family's 7-day estimate of the behaviour; the rate that users get is
+            preferred to the standardised one.
+        drivers: segments that moved most, as computed.
+        title: the behaviour's title, for people.
+        dashboard_url: where the dashboard is served.
+        simulated: the verdicts are not real.
+    """
+    estimate = _preferred(estimates)
+    bundle = {
+        "series": signal["series"],
+        "type": signal["type"],
+        "behaviour": signal["behaviour"],
+        "behaviour_title": title,
+        "deployment_family": signal["deployment_family"],
+        "direction": signal["direction"],
+        "statement": statement(signal, estimate, title=title, simulated=simulated),
+        "value": estimate.get("prevalence", signal["observed"]),
+        "lower": estimate.get("lower"),
+        "upper": estimate.get("upper"),
+        "mode": estimate.get("mode"),
+        "baseline": signal["baseline_mean"],
+        "n": estimate.get("n", signal["n"]),
+        "effective_n": estimate.get("effective_n", signal["effective_n"]),
+        "start_day": signal["change_day"],
+        "nearest_deployment": signal["nearest_deployment"],
+        "effect": signal["effect"],
+        "effect_lower": signal["effect_lower"],
+        "effect_upper": signal["effect_upper"],
+        "average_run_length_days": signal["average_run_length_days"],
+        "detectable_7d": signal["detectable_7d"],
+        "detectable_30d": signal["detectable_30d"],
+        "drivers": list(drivers),
+        "link": _link(signal, dashboard_url),
+        "simulated": simulated,
+    }
+    return {name: _plain(value) for name, value in bundle.items()}
+
+
+def statement(signal: Row, estimate: Row, *, title: str, simulated: bool) -> str:
+    """The alert in one sentence; ``estimate`` is empty where there is none."""
+    told = _coverage(signal) if signal["type"] == "PIPELINE" else _change(signal, estimate, title)
+    return f"{told} (simulated verdicts)." if simulated else f"{told}."
+
+
+def _coverage(signal: Row) -> str:
+    family, day, share = signal["deployment_family"], signal["day"], signal["observed"]
+    if share is None:
+        return f"No data: {family} had nothing to judge on {day}"
+    if share == 0:
+        return f"No data: not one sampled message of {family} was judged on {day}"
+    return f"Only {100 * share:.0f} % of the sampled messages of {family} were judged on {day}"
+
+
+def _change(signal: Row, estimate: Row, title: str) -> str:
+    subject = _SUBJECTS.get(signal["type"], _UNATTRIBUTED).format(
+        title=title, family=signal["deployment_family"]
+    )
+    told = f"{subject} {'rose' if signal['direction'] == 'up' else 'fell'}"
+    if rates := _rates(signal, estimate):
+        told += f" from {rates} in the 7 days to {signal['day']}"
+    if signal["effect"] is not None:
+        told += f"{':' if rates else ''} by {_points(signal)}"
+    if signal["change_day"] is not None:
+        told += f" since {signal['change_day']}"
+        if signal["nearest_deployment"]:
+            told += f", near the start of {signal['nearest_deployment']}"
+    return told
+
+
+def _rates(signal: Row, estimate: Row) -> str:
+    before, after = signal["baseline_mean"], estimate.get("prevalence")
+    if before is None or after is None:
+        return ""
+    lower, upper = estimate.get("lower"), estimate.get("upper")
+    digits = 1 if abs(after - before) < NARROW else 0
+    told = f"{100 * before:.{digits}f} % to {100 * after:.{digits}f} %"
+    return told if lower is None or upper is None else f"{told} {_interval(lower, upper, digits)}"
+
+
+def _points(signal: Row) -> str:
+    effect, lower, upper = (signal[name] for name in ("effect", "effect_lower", "effect_upper"))
+    digits = 1 if abs(effect) < NARROW else 0
+    if signal["direction"] == "down":  # told as a fall by so many points
+        effect, lower, upper = -effect, upper and -upper, lower and -lower
+    told = f"{100 * effect:.{digits}f} points"
+    return told if lower is None or upper is None else f"{told} {_interval(lower, upper, digits)}"
+
+
+def _interval(lower: float, upper: float, digits: int) -> str:
+    return f"[{100 * lower:.{digits}f}, {100 * upper:.{digits}f}]"
+
+
+def _preferred(estimates: Sequence[Row]) -> Row:
+    known = [row for row in estimates if row["prevalence"] is not None]
+    return max(
+        known, key=lambda row: (not row["standardised"], row["version"], row["n"]), default={}
+    )
+
+
+def _link(signal: Row, dashboard_url: str) -> str:
+    root = dashboard_url.rstrip("/")
+    if signal["type"] == "PIPELINE":
+        return f"{root}/health"
+    return f"{root}/?{urlencode({'family': signal['deployment_family']})}"
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has: days as text, numbers with the digits they deserve, no NaN."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,146 @@
+"""The tables of the operational store, as the newest migration leaves them.
+
+Here belong: columns, keys and indexes. A change here needs a migration; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, aware and in UTC on both sides, also where the database knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: their zone could only be guessed."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored; give one in UTC")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back that SQLite does not keep."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+verdict_journal = Table(
+    "verdict_journal",
+    metadata,
+    Column("unit_hash", String, primary_key=True),
+    Column("judge_key", String, primary_key=True),
+    Column("rubric_version", String, primary_key=True),
+    Column("occasion", String, primary_key=True, default=""),
+    Column("status", String, nullable=False),
+    Column("returned_model", String, nullable=False),
+    Column("answer", Text),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("latency_seconds", Float, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("error", Text),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("series", String, nullable=False),
+    Column("deployment_family", String, nullable=False),
+    Column("behaviour", String, nullable=False),
+    Column("direction", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("updated_on", Date, nullable=False),
+    Column("resolved_on", Date),
+    Column("processed_on", Date, nullable=False),
+    Column("quiet_days", Integer, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Index(
+        "uq_alerts_open_fingerprint",
+        "fingerprint",
+        unique=True,
+        sqlite_where=text("state <> 'resolved'"),
+        postgresql_where=text("state <> 'resolved'"),
+    ),
+    Index("ix_alerts_fingerprint", "fingerprint"),
+)
+"""``processed_on`` and ``quiet_days`` are the lifecycle's memory, see alerting.lifecycle."""
+
+alert_transitions = Table(
+    "alert_transitions",
+    metadata,
+    Column("transition_id", Integer, primary_key=True),
+    Column("alert_id", ForeignKey(alerts.c.alert_id), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("from_state", String),
+    Column("to_state", String, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("who", String, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("sequence", Integer, primary_key=True),
+    Column("delivery_id", String, nullable=False, unique=True),
+    Column("alert_id", ForeignKey(alerts.c.alert_id), nullable=False),
+    Column("event", String, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("status", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime),
+    Column("delivered_at", UtcDateTime),
+    Column("last_error", Text),
+    UniqueConstraint("alert_id", "event", "day", "channel"),
+    Index("ix_deliveries_due", "status", "next_attempt_at"),
+)
+"""``sequence`` is the order of sending; ``next_attempt_at`` is also the end of a worker's lease."""
+
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("annotation_id", String, primary_key=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("details", Text, nullable=False, default=""),
+)
