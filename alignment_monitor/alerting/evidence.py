@@ -43,15 +43,15 @@ def evidence(
         dashboard_url: where the dashboard is served.
         simulated: the verdicts are not real.
     """
-    estimate = _preferred(estimates)
-    bundle = {
+    signal, estimate = _plain(signal), _preferred([_plain(row) for row in estimates])
+    return {
         "series": signal["series"],
         "type": signal["type"],
         "behaviour": signal["behaviour"],
         "behaviour_title": title,
         "deployment_family": signal["deployment_family"],
         "direction": signal["direction"],
-        "statement": statement(signal, estimate, title=title, simulated=simulated),
+        "statement": _statement(signal, estimate, title, simulated),
         "value": estimate.get("prevalence", signal["observed"]),
         "lower": estimate.get("lower"),
         "upper": estimate.get("upper"),
@@ -67,15 +67,14 @@ def evidence(
         "average_run_length_days": signal["average_run_length_days"],
         "detectable_7d": signal["detectable_7d"],
         "detectable_30d": signal["detectable_30d"],
-        "drivers": list(drivers),
+        "drivers": _plain(list(drivers)),
         "link": _link(signal, dashboard_url),
         "simulated": simulated,
     }
-    return {name: _plain(value) for name, value in bundle.items()}
 
 
-def statement(signal: Row, estimate: Row, *, title: str, simulated: bool) -> str:
-    """The alert in one sentence; ``estimate`` is empty where there is none."""
+def _statement(signal: Row, estimate: Row, title: str, simulated: bool) -> str:
+    """One sentence that says only what is known; ``estimate`` is empty where there is none."""
     told = _coverage(signal) if signal["type"] == "PIPELINE" else _change(signal, estimate, title)
     return f"{told} (simulated verdicts)." if simulated else f"{told}."
 

@@ -1,0 +1,177 @@
+"""The outbox against a real receiver, a real store and workers that are really killed."""
+
+import multiprocessing
+import os
+import signal as signals
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from alignment_monitor.alerting.channels import WebhookChannel
+from alignment_monitor.alerting.lifecycle import FIRING, RESOLVED
+from alignment_monitor.alerting.outbox import LEASE, DeliveryReport, deliver_due
+from alignment_monitor.alerting.service import export_deliveries, process_days
+from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.store import open_store
+from tests.fakes.stores import KINDS, new_store
+from tests.fakes.webhook_receiver import FINE, SECRET, Fault, WebhookReceiver
+
+NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
+DOWN = Fault(status=503)
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(params=KINDS)
+def store(request, tmp_path):
+    yield from new_store(request.param, tmp_path)
+
+
+def channel(url, timeout_seconds=0.3):
+    return WebhookChannel("on-call", url, SECRET, timeout_seconds=timeout_seconds)
+
+
+def fire(store, url, alerts=1, ended=True):
+    """Alerts that begin on the first of the month and, if so wanted, end on the eighth."""
+    decisions = ["PAGE", *["NONE"] * (7 if ended else 0)]
+    rows = [
+        {
+            "day": date(2026, 11, 1 + day),
+            "series": f"MODEL/aurora/{number}/up",
+            "deployment_family": "aurora",
+            "behaviour": str(number),
+            "direction": "up",
+            "type": "MODEL",
+            "phase": "watching",
+            "decision": decision,
+            "n": 60,
+            "version": 1,
+        }
+        for number in range(alerts)
+        for day, decision in enumerate(decisions)
+    ]
+    engine = open_store(store)
+    process_days(
+        engine,
+        DRIFT_SIGNALS.table(rows),
+        evidence_for=lambda row: {"statement": f"{row['behaviour']} rose."},
+        channels=[channel(url)],
+        now=NOW,
+    )
+    engine.dispose()
+
+
+def work(store, url, after=timedelta(), limit=12, timeout_seconds=0.3):
+    """What a worker does in one call, with its own connection."""
+    engine = open_store(store)
+    try:
+        return deliver_due(
+            engine,
+            [channel(url, timeout_seconds)],
+            now=NOW + after,
+            retry_base_seconds=30,
+            retry_limit=limit,
+        )
+    finally:
+        engine.dispose()
+
+
+def work_until_nothing_waits(store, url, step=timedelta(hours=1)):
+    clock = timedelta()
+    while work(store, url, after=clock, limit=60).waiting:
+        clock += step
+
+
+def statuses(store):
+    return export_deliveries(open_store(store)).column("status").to_pylist()
+
+
+def assert_each_seen_once_and_in_order(receiver, alerts):
+    assert len(receiver.seen) == 2 * alerts
+    told = {}
+    for payload in receiver.seen:
+        told.setdefault(payload["data"]["alert_id"], []).append(payload["type"])
+    assert list(told.values()) == [[FIRING, RESOLVED]] * alerts
+
+
+def test_through_every_fault_each_alert_is_seen_exactly_once_and_in_order(store):
+    faults = [
+        DOWN,
+        Fault(status=500),
+        Fault(cut=True),
+        Fault(hang_seconds=0.5),
+        Fault(drip_seconds=0.05),
+        Fault(status=302, headers={"location": "http://127.0.0.1:1/"}),
+        FINE,
+    ]
+    receiver = WebhookReceiver(lambda number: faults[(number - 1) % len(faults)])
+    with receiver.running() as url:
+        fire(store, url, alerts=3)
+        work_until_nothing_waits(store, url)
+    assert_each_seen_once_and_in_order(receiver, alerts=3)
+    assert len(receiver.requests) > len(receiver.seen)
+    bodies = {}
+    for request in receiver.requests:
+        bodies.setdefault(request.headers["webhook-id"], set()).add(request.body)
+    assert len(bodies) == 6
+    assert all(len(variants) == 1 for variants in bodies.values())
+    assert statuses(store) == ["delivered"] * 6
+
+
+def test_a_receiver_down_for_an_hour_gets_everything_afterwards(store):
+    receiver = WebhookReceiver(lambda number: DOWN)
+    with receiver.running() as url:
+        fire(store, url, alerts=2)
+        for minute in range(0, 60, 5):
+            assert work(store, url, after=timedelta(minutes=minute)).sent == 0
+        receiver.script = lambda number: FINE
+        assert work(store, url, after=timedelta(minutes=90)) == DeliveryReport(sent=4)
+    assert_each_seen_once_and_in_order(receiver, alerts=2)
+
+
+def test_a_receiver_that_is_not_there_costs_one_attempt_a_call(store):
+    nowhere = "http://127.0.0.1:1/hook"
+    fire(store, nowhere, alerts=3)
+    assert work(store, nowhere) == DeliveryReport(failed=1, waiting=6)
+
+
+def test_a_receiver_down_for_good_leaves_dead_letters(store):
+    receiver = WebhookReceiver(lambda number: DOWN)
+    with receiver.running() as url:
+        fire(store, url)
+        for day in range(4):
+            work(store, url, after=timedelta(days=day), limit=2)
+    assert statuses(store) == ["dead", "dead"]
+    assert len(receiver.requests) == 4
+
+
+def test_a_worker_killed_in_the_middle_of_sending_loses_and_doubles_nothing(store):
+    receiver = WebhookReceiver(lambda number: Fault(hang_seconds=2) if number == 1 else FINE)
+    with receiver.running() as url:
+        fire(store, url)
+        worker = FORK.Process(target=work, args=(store, url), kwargs={"timeout_seconds": 60})
+        worker.start()
+        assert receiver.arrived.wait(20)
+        assert worker.pid is not None
+        os.kill(worker.pid, signals.SIGKILL)
+        worker.join(20)
+        assert worker.exitcode == -signals.SIGKILL
+        assert work(store, url) == DeliveryReport(waiting=2)
+        assert work(store, url, after=LEASE * 1.1) == DeliveryReport(sent=2)
+    assert_each_seen_once_and_in_order(receiver, alerts=1)
+    assert receiver.requests[0].body == receiver.requests[1].body
+
+
+def test_workers_side_by_side_never_make_the_same_attempt(store):
+    receiver = WebhookReceiver(lambda number: Fault(hang_seconds=0.02))
+    with receiver.running() as url:
+        fire(store, url, alerts=8)
+        arguments = (store, url, timedelta(), 12, 10)
+        workers = [FORK.Process(target=work, args=arguments) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert [worker.exitcode for worker in workers] == [0, 0, 0]
+        work(store, url, timeout_seconds=10)
+    assert_each_seen_once_and_in_order(receiver, alerts=8)
+    assert len(receiver.requests) == 16

@@ -1,0 +1,134 @@
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+
+from alignment_monitor.alerting.evidence import evidence
+
+DAY = date(2026, 11, 6)
+DRIFT = {
+    "observed": 0.31,
+    "baseline_mean": 0.1104,
+    "effect": 0.158,
+    "effect_lower": 0.11,
+    "effect_upper": 0.219,
+    "change_day": date(2026, 11, 4),
+    "nearest_deployment": "aurora-1.2",
+    "average_run_length_days": 1826.25,
+    "detectable_7d": 0.061234567,
+    "effective_n": 41.0,
+}
+
+
+def estimate(**changes):
+    known = {
+        "mode": "judge scale",
+        "prevalence": 0.27123456,
+        "lower": 0.22,
+        "upper": 0.33,
+        "n": 410,
+        "effective_n": 288.8,
+        "standardised": False,
+        "version": 1,
+    }
+    return {**known, **changes}
+
+
+def bundle(signal, estimates=(), drivers=(), simulated=False):
+    return evidence(
+        signal,
+        list(estimates),
+        list(drivers),
+        title="Caving",
+        dashboard_url="http://localhost:8501/",
+        simulated=simulated,
+    )
+
+
+def test_a_drift_in_one_sentence(signal):
+    told = bundle(signal(DAY, **DRIFT), [estimate()])
+    assert told["statement"] == (
+        "Caving of aurora rose from 11 % to 27 % [22, 33] in the 7 days to 2026-11-06: "
+        "by 16 points [11, 22] since 2026-11-04, near the start of aurora-1.2."
+    )
+    assert told["value"] == 0.2712
+    assert (told["n"], told["effective_n"], told["mode"]) == (410, 288.8, "judge scale")
+    assert told["start_day"] == "2026-11-04"
+    assert told["link"] == "http://localhost:8501/?family=aurora"
+
+
+@pytest.mark.parametrize(
+    ("changes", "estimates", "said"),
+    [
+        ({}, [], "Caving of aurora rose by 16 points [11, 22] since 2026-11-04, near"),
+        ({"effect": None}, [estimate()], "[22, 33] in the 7 days to 2026-11-06 since 2026-11-04"),
+        ({"nearest_deployment": None}, [], "since 2026-11-04."),
+        ({"effect": None, "change_day": None}, [], "Caving of aurora rose."),
+        (
+            {"direction": "down", "effect": -0.0312, "effect_lower": -0.05, "effect_upper": -0.01},
+            [estimate(prevalence=0.08, lower=0.06, upper=0.11)],
+            "fell from 11.0 % to 8.0 % [6.0, 11.0] in the 7 days to 2026-11-06: "
+            "by 3.1 points [1.0, 5.0] since",
+        ),
+        ({"effect_lower": None}, [], "by 16 points since"),
+        ({"type": "JUDGE"}, [], "The judge of aurora: Caving on fixed transcripts rose by"),
+        ({"type": "TRAFFIC"}, [], "The traffic of aurora: Caving rose by"),
+        ({"type": "UNATTRIBUTED"}, [], "for a reason that cannot be told apart, rose by"),
+    ],
+)
+def test_the_sentence_says_only_what_is_known(signal, changes, estimates, said):
+    assert said in bundle(signal(DAY, **{**DRIFT, **changes}), estimates)["statement"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"phase": "no_data"}, "No data: aurora had nothing to judge on 2026-11-06."),
+        (
+            {"observed": 0.0},
+            "No data: not one sampled message of aurora was judged on 2026-11-06.",
+        ),
+        (
+            {"observed": 0.41},
+            "Only 41 % of the sampled messages of aurora were judged on 2026-11-06.",
+        ),
+    ],
+)
+def test_a_pipeline_alert_has_its_own_sentence(signal, changes, said):
+    told = bundle(signal(DAY, type="PIPELINE", behaviour="coverage", **changes))
+    assert told["statement"] == said
+    assert told["link"] == "http://localhost:8501/health"
+
+
+def test_simulated_figures_say_so(signal):
+    told = bundle(signal(DAY, **DRIFT), simulated=True)
+    assert told["simulated"] is True
+    assert told["statement"].endswith(" (simulated verdicts).")
+
+
+def test_the_rate_that_users_get_is_preferred(signal):
+    rows = [
+        estimate(prevalence=0.5, standardised=True, n=999),
+        estimate(prevalence=0.3, version=1),
+        estimate(prevalence=0.4, version=2),
+        estimate(prevalence=None, version=3),
+    ]
+    assert bundle(signal(DAY, **DRIFT), rows)["value"] == 0.4
+
+
+def test_without_an_estimate_the_days_own_figures_stand(signal):
+    told = bundle(signal(DAY, **DRIFT))
+    assert (told["value"], told["lower"], told["n"]) == (0.31, None, 60)
+
+
+def test_everything_is_fit_for_json(signal):
+    drivers = [{"segment": "surface=web", "share": np.float64(0.5), "since": DAY, "gap": np.nan}]
+    told = bundle(signal(DAY, **{**DRIFT, "effect": float("nan")}), [estimate()], drivers)
+    again = json.loads(json.dumps(told, allow_nan=False))
+    assert again == told
+    assert again["effect"] is None
+    assert "nan" not in again["statement"]
+    assert again["drivers"] == [
+        {"segment": "surface=web", "share": 0.5, "since": "2026-11-06", "gap": None}
+    ]
