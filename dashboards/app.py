@@ -1,0 +1,44 @@
+"""The dashboard's frame: its pages, and what stands above each of them. Run by Streamlit.
+
+Pages live in ``views/``: beside a folder named ``pages/`` Streamlit serves the first deep link
+after a start without this frame, and thus without the banner.
+"""
+
+from pathlib import Path
+
+import components
+import marts
+import streamlit as st
+
+from alignment_monitor.settings import SettingsError
+
+ICON = Path(__file__).with_name("icon.svg")
+
+st.set_page_config(page_title="Alignment monitor", page_icon=str(ICON), layout="wide")
+
+
+@st.fragment(run_every="15s")
+def refresh_when_a_run_lands() -> None:
+    """Draw the page afresh when the marts have changed since it was drawn."""
+    if st.session_state.setdefault("stamp", marts.stamp()) != marts.stamp():
+        st.session_state["stamp"] = marts.stamp()
+        st.rerun()
+
+
+page = st.navigation(
+    [
+        st.Page("views/overview.py", title="Overview", icon=":material/monitoring:", default=True),
+        st.Page("views/conversations.py", title="Conversations", icon=":material/forum:"),
+        st.Page("views/conversation.py", title="Conversation", visibility="hidden"),
+        st.Page("views/health.py", title="Health", icon=":material/vital_signs:"),
+    ],
+    position="top",
+)
+components.style()
+try:
+    components.banner(marts.about())
+    refresh_when_a_run_lands()
+    page.run()
+except SettingsError as error:
+    st.error("The settings cannot be used, so there is nothing to show.")
+    st.code(str(error), language=None)

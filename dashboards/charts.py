@@ -1,0 +1,287 @@
+"""The charts, as pure functions of plain frames.
+
+Here belong: marks, scales, axes and alternative texts. Here does not belong: which rows are
+drawn (pages) or which colours exist (palette.py). Days are drawn in UTC wherever the reader sits.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from palette import ALARM, QUIET
+from wording import rate, short_day
+
+PER_CENT = "format(datum.value * 100, '~g') + ' %'"
+FAR_ABOVE_ZERO = 0.5
+STRIP, BAND = -12, -7
+"""Pixels above the plot between which the strip of deployments lies."""
+NARROWEST_LABEL = 7
+"""Days that an era must last for its name to fit above it."""
+TREND_HEIGHT, LEDGER_HEIGHT = 150, 220
+QUIET_TITLE: dict[str, Any] = {
+    "titleColor": QUIET, "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
+}  # fmt: skip
+FLOOR = alt.value("height")
+FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
+"""As wide as its column, while the plot keeps its height whatever stands above it."""
+PADDING = {"left": 0, "right": 8, "top": 4, "bottom": 0}
+
+
+@dataclass(frozen=True)
+class Trend:
+    """What one small multiple shows.
+
+    Attributes:
+        title: the behaviour, for people.
+        colour: its colour.
+        weekly: rows of ``estimates`` over 7 days.
+        daily: rows of ``estimates`` over 1 day.
+        eras: (deployment, first day, last day), in order.
+        colours: colour of each deployment.
+        baseline: first and last day from which normal was learnt, if any.
+        changes: (start day, sentence) of each open alert.
+    """
+
+    title: str
+    colour: str
+    weekly: Sequence[Mapping[str, Any]]
+    daily: Sequence[Mapping[str, Any]]
+    eras: Sequence[tuple[str, date, date]]
+    colours: Mapping[str, str]
+    baseline: tuple[date, date] | None = None
+    changes: Sequence[tuple[date, str]] = ()
+
+    @property
+    def span(self) -> tuple[date, date]:
+        """First and last day drawn."""
+        days = [row["day"] for row in (*self.weekly, *self.daily)]
+        return min(days), max(days)
+
+
+def trend(data: Trend) -> Any:
+    """A behaviour over time: 7-day rate with its interval, single days, deployments, changes."""
+    layers = [*_baseline(data), *_eras(data), _daily(data), *_weekly(data), *_changes(data)]
+    return alt.layer(*layers).properties(height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
+
+
+def trend_alt(data: Trend) -> str:
+    """The chart in words, for those who do not see it."""
+    first, last = data.span
+    known = [row for row in data.weekly if row["prevalence"] is not None]
+    parts = [f"{data.title}, {short_day(first, last)} to {short_day(last)}."]
+    if known:
+        row = known[-1]
+        shown = rate(row["prevalence"], row["lower"], row["upper"])
+        parts.append(f"Over the last 7 days {shown} of {row['n']} messages.")
+    parts += [f"A change began on {short_day(day)}." for day, _ in data.changes]
+    return " ".join(parts)
+
+
+def ledger(rows: Sequence[Mapping[str, Any]], order: Sequence[str], colours: Sequence[str]) -> Any:
+    """What became of each day's rows, stacked so that the height is what came in."""
+    frame = pd.DataFrame(
+        {
+            "day": [_moment(row["day"]) for row in rows],
+            "date": [short_day(row["day"]) for row in rows],
+            "state": [row["state"].replace("_", " ") for row in rows],
+            "count": [row["count"] for row in rows],
+            "place": [order.index(row["state"]) for row in rows],
+        }
+    )
+    names = [state.replace("_", " ") for state in order]
+    return (
+        alt.Chart(frame)
+        .mark_bar(stroke=None)
+        .encode(
+            x=_x("utcyearmonthdate(day):T"),
+            y=alt.Y(
+                "count:Q", title="rows", axis=alt.Axis(tickCount=4, format=",d", **QUIET_TITLE)
+            ),
+            color=alt.Color(
+                "state:N",
+                scale=alt.Scale(domain=names, range=list(colours)),
+                legend=None,  # the sum above the chart names the colours
+            ),
+            order=alt.Order("place:Q"),
+            tooltip=[
+                alt.Tooltip("date:N", title="day"),
+                alt.Tooltip("state:N", title="became"),
+                alt.Tooltip("count:Q", title="rows", format=","),
+            ],
+        )
+        .properties(height=LEDGER_HEIGHT, autosize=FIT)
+    )
+
+
+def _x(name: str = "day:T") -> alt.X:
+    axis = alt.Axis(format="%-d %b", tickCount=5, grid=False, labelOverlap=True, **QUIET_TITLE)
+    return alt.X(name, title="day (UTC)", axis=axis, scale=alt.Scale(type="utc"))
+
+
+def _y(data: Trend) -> alt.Y:
+    """From 0, unless all is far above it; as high as full weeks and single days reach.
+
+    The first windows hold a day or two: their intervals would flatten all that follows.
+    """
+    full = [row for row in data.weekly if (row["day"] - data.span[0]).days >= 6] or data.weekly
+    single = [row["prevalence"] for row in data.daily]
+    low = [value for value in (*(row["lower"] for row in full), *single) if value is not None]
+    high = [value for value in (*(row["upper"] for row in full), *single) if value is not None]
+    floor = min(low, default=0.0)
+    domain = [
+        math.floor(floor * 10) / 10 if floor > FAR_ABOVE_ZERO else 0.0,
+        max(high, default=1.0),
+    ]
+    return alt.Y(
+        "rate:Q",
+        title="share of replies",
+        scale=alt.Scale(domain=domain, nice=True, zero=False, clamp=True),
+        axis=alt.Axis(labelExpr=PER_CENT, tickCount=4, **QUIET_TITLE),
+    )
+
+
+def _weekly(data: Trend) -> list[alt.Chart]:
+    base = alt.Chart(_points(data.weekly))
+    detail = alt.Detail("series:N")
+    band = base.mark_area(color=data.colour, opacity=0.2, clip=True).encode(
+        x=_x(), y=alt.Y("lower:Q"), y2="upper:Q", detail=detail
+    )
+    line = base.mark_line(color=data.colour, strokeWidth=2.2, clip=True).encode(
+        x=_x(), y=_y(data), detail=detail
+    )
+    return [band, line, _hover(data)]
+
+
+def _hover(data: Trend) -> alt.Chart:
+    """Wide invisible targets, so that a day is easy to point at."""
+    return (
+        alt.Chart(_points(data.weekly))
+        .mark_rule(strokeWidth=8, opacity=0)
+        .encode(
+            x=_x(),
+            tooltip=[
+                alt.Tooltip("date:N", title="7 days to"),
+                alt.Tooltip("shown:N", title="rate [95 %]"),
+                alt.Tooltip("n:Q", title="n", format=","),
+                alt.Tooltip("effective_n:Q", title="effective n", format=",.0f"),
+                alt.Tooltip("mode:N", title="mode"),
+            ],
+        )
+    )
+
+
+def _daily(data: Trend) -> alt.Chart:
+    return (
+        alt.Chart(_points(data.daily))
+        .mark_circle(color=data.colour, opacity=0.4, size=16, clip=True)
+        .encode(
+            x=_x(),
+            y=_y(data),
+            tooltip=[
+                alt.Tooltip("date:N", title="single day"),
+                alt.Tooltip("shown:N", title="rate [95 %]"),
+                alt.Tooltip("n:Q", title="n", format=","),
+            ],
+        )
+    )
+
+
+def _baseline(data: Trend) -> list[alt.Chart]:
+    if data.baseline is None:
+        return []
+    first, last = data.baseline
+    frame = pd.DataFrame({"day": [_moment(first)], "end": [_moment(last)]})
+    return [alt.Chart(frame).mark_rect(color=QUIET, opacity=0.13).encode(x=_x(), x2="end:T")]
+
+
+def _eras(data: Trend) -> list[alt.Chart]:
+    first, last = data.span
+    eras = [
+        (name, max(begin, first), min(end, last), begin > first)
+        for name, begin, end in data.eras
+        if begin <= last and end >= first
+    ]
+    if not eras:
+        return []
+    frame = pd.DataFrame(
+        {
+            "name": [name for name, *_ in eras],
+            "day": [_moment(begin) for _, begin, *_ in eras],
+            "end": [_moment(end) for _, _, end, _ in eras],
+            "label": [
+                name if (end - begin).days >= NARROWEST_LABEL else ""
+                for name, begin, end, _ in eras
+            ],
+            "began": [f"began {short_day(begin)}" for _, begin, *_ in eras],
+            "new": [new for *_, new in eras],
+        }
+    )
+    names = list(frame["name"])
+    hue = alt.Color(
+        "name:N",
+        scale=alt.Scale(domain=names, range=[data.colours.get(name, QUIET) for name in names]),
+        legend=None,
+    )
+    tooltip = [alt.Tooltip("name:N", title="deployment"), alt.Tooltip("began:N", title=" ")]
+    base = alt.Chart(frame)
+    return [
+        base.mark_rect().encode(
+            x=_x(), x2="end:T", y=alt.value(STRIP), y2=alt.value(BAND), color=hue, tooltip=tooltip
+        ),
+        base.mark_text(align="left", baseline="bottom", fontSize=10.5, dy=-2).encode(
+            x=_x(), y=alt.value(STRIP), text="label:N", color=hue
+        ),
+        base.transform_filter("datum.new")
+        .mark_rule(strokeDash=[2, 3], strokeWidth=1)
+        .encode(x=_x(), y=alt.value(BAND), y2=FLOOR, color=hue),
+    ]
+
+
+def _changes(data: Trend) -> list[alt.Chart]:
+    if not data.changes:
+        return []
+    last = data.span[1]
+    frame = pd.DataFrame(
+        {
+            "day": [_moment(day) for day, _ in data.changes],
+            "label": [f"since {short_day(day, last)}" for day, _ in data.changes],
+            "statement": [text for _, text in data.changes],
+        }
+    )
+    base = alt.Chart(frame)
+    tooltip = [alt.Tooltip("label:N", title="change"), alt.Tooltip("statement:N", title=" ")]
+    return [
+        base.mark_rule(color=ALARM, strokeWidth=1.6).encode(x=_x(), tooltip=tooltip),
+        base.mark_point(shape="triangle-down", color=ALARM, filled=True, size=70, opacity=1).encode(
+            x=_x(), y=alt.value(4), tooltip=tooltip
+        ),
+        base.mark_text(
+            align="right", baseline="top", dx=-7, dy=0, color=ALARM, fontSize=11, fontWeight=600
+        ).encode(x=_x(), y=alt.value(1), text="label:N"),
+    ]
+
+
+def _points(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of ``estimates`` as drawn; a new rubric version or panel breaks the line."""
+    return pd.DataFrame(
+        {
+            "day": [_moment(row["day"]) for row in rows],
+            "date": [short_day(row["day"]) for row in rows],
+            "rate": [row["prevalence"] for row in rows],
+            "lower": [row["lower"] for row in rows],
+            "upper": [row["upper"] for row in rows],
+            "shown": [rate(row["prevalence"], row["lower"], row["upper"]) for row in rows],
+            "n": [row["n"] for row in rows],
+            "effective_n": [row["effective_n"] for row in rows],
+            "mode": [row["mode"] for row in rows],
+            "series": [f"{row['rubric_version']} {row['panel']}" for row in rows],
+        }
+    )
+
+
+def _moment(day: date) -> pd.Timestamp:
+    return pd.Timestamp(day, tz="UTC")

@@ -1,0 +1,134 @@
+"""The pieces that every page is made of.
+
+Here belong: markup shared by pages, and the one rule for foreign text: it passes through
+``text`` (escaped, direction isolated), never through markdown. Here does not belong: what a page
+says.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from verdict import Verdict
+from wording import rate
+
+STYLE = Path(__file__).with_name("style.css")
+SYMBOLS = {
+    "change": "▲", "judge": "◆", "no_data": "○", "learning": "◔", "steady": "●", "unknown": "?",
+}  # fmt: skip
+
+
+def text(value: object) -> str:
+    """Foreign text made inert: escaped, and its writing direction kept to itself."""
+    return f"<bdi>{escape(str(value))}</bdi>"
+
+
+def block(markup: str, kind: str = "") -> None:
+    """Show markup that this module, and no stranger, has written."""
+    st.html(f'<div class="am {kind}">{markup}</div>')
+
+
+def style() -> None:
+    """Load the sheet; once on every page."""
+    st.html(STYLE)
+
+
+def banner(about: Mapping[str, Any]) -> None:
+    """Say that verdicts are simulated, where they are."""
+    if about.get("simulated"):
+        block(
+            "<b>Simulated verdicts.</b> This demo’s judge answers from the known truth; nothing "
+            "here is about a real model.",
+            "am-banner",
+        )
+
+
+def empty(title: str, reason: str) -> None:
+    """A page that has nothing to show, and how to fill it."""
+    block(
+        f"<h1>{escape(title)}</h1><p>{escape(reason)}</p><ol>"
+        "<li>To look around with simulated traffic: <code>make demo</code></li>"
+        "<li>To monitor your own: <code>alignment-monitor import FILE</code>, then "
+        "<code>alignment-monitor backfill</code></li></ol>"
+        '<p class="am-faint am-small">This page fills itself as soon as a run has finished.</p>',
+        "am-empty",
+    )
+
+
+def section(title: str, note: str = "") -> None:
+    """A heading, with what one must know to read what follows."""
+    small = f'<p class="am-faint am-small">{escape(note)}</p>' if note else ""
+    block(f"<h2>{escape(title)}</h2>{small}", "am-section")
+
+
+def verdict(told: Verdict) -> None:
+    """The verdict: what limits it, what it is, how sure it is."""
+    notices = "".join(f'<p class="am-notice">{text(notice)}</p>' for notice in told.notices)
+    details = "".join(f'<p class="detail">{text(detail)}</p>' for detail in told.details)
+    block(
+        f"{notices}"
+        f'<p class="status {told.status}">{SYMBOLS[told.status]} {escape(told.label)}</p>'
+        f"<h1>{text(told.headline)}</h1>{details}"
+        f'<p class="assurance am-faint">{text(told.assurance)}</p>',
+        "am-verdict",
+    )
+
+
+def dot(colour: str) -> str:
+    """The mark of a behaviour."""
+    return f'<i class="am-dot" style="background:{colour}"></i>'
+
+
+def square(colour: str) -> str:
+    """The mark of a deployment."""
+    return f'<i class="am-square" style="background:{colour}"></i>'
+
+
+def panel(title: str, colour: str, now: Mapping[str, Any] | None, note: str, *, flag: str = "",
+          quiet: bool = False) -> None:  # fmt: skip
+    """The head of a small multiple: what it is, where it stands, on how many messages."""
+    if now is None or now["prevalence"] is None:
+        shown = "no data"
+    else:
+        value, _, span = rate(now["prevalence"], now["lower"], now["upper"]).partition(" ")
+        shown = f'{value} <span class="am-faint">{span}</span>'
+    raised = f'<span class="am-flag">{escape(flag)}</span>' if flag else ""
+    block(
+        f"<h3>{dot(colour)}<span>{text(title)}</span>{raised}</h3>"
+        f'<p class="now">{shown}</p><p class="am-faint am-small">{text(note)}</p>',
+        "am-panel quiet" if quiet else "am-panel",
+    )
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]], *, numbers: Sequence[int] = (),
+          total: bool = False) -> None:  # fmt: skip
+    """A table of finished markup; the first cell of a row names it."""
+
+    def cell(place: int, markup: str, name: str) -> str:
+        kind = ' class="number"' if place in numbers else ""
+        return f"<{name}{kind}>{markup}</{name}>"
+
+    top = "".join(cell(place, markup, "th") for place, markup in enumerate(head))
+    lines = []
+    for number, row in enumerate(body):
+        cells = "".join(
+            cell(place, markup, "th" if place == 0 else "td") for place, markup in enumerate(row)
+        )
+        last = total and number == len(body) - 1
+        lines.append(f'<tr class="total">{cells}</tr>' if last else f"<tr>{cells}</tr>")
+    markup = f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    block(markup, "am-scroll")
+
+
+def range_bar(row: Mapping[str, Any], most: float, colour: str) -> str:
+    """An interval drawn under its figures, on the scale of its column."""
+    if row["prevalence"] is None or row["lower"] is None or row["upper"] is None or not most:
+        return ""
+    left, right, point = (100 * row[name] / most for name in ("lower", "upper", "prevalence"))
+    return (
+        f'<div class="am-range"><i style="left:{left:.1f}%;width:{right - left:.1f}%;'
+        f'background:{colour}"></i><b style="left:calc({point:.1f}% - 1.5px);'
+        f'background:{colour}"></b></div>'
+    )

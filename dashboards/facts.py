@@ -1,0 +1,105 @@
+"""The rows of the marts that a verdict rests on, and how alerts are read.
+
+Here belong: choosing and reading rows, as pure functions. Here does not belong: any conclusion
+(verdict.py) or file (marts.py).
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+Row = Mapping[str, Any]
+
+OPEN = ("firing", "acknowledged", "silenced")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the verdict on one family of deployments rests on.
+
+    Attributes:
+        family: line of deployments judged.
+        subject: what the rubric measures, as a title.
+        headline: behaviours of the verdict, most important first.
+        signals: rows of ``drift_signals`` of the family.
+        alerts: rows of ``alerts`` of the family, or of the whole installation.
+        deployments: rows of ``deployments`` of the family.
+        about: ``about.json``.
+        now: current time, to tell old news from new.
+        title_of: the title of a behaviour, for people.
+    """
+
+    family: str
+    subject: str
+    headline: Sequence[str]
+    signals: Sequence[Row]
+    alerts: Sequence[Row]
+    deployments: Sequence[Row]
+    about: Row
+    now: datetime
+    title_of: Callable[[str], str]
+
+    @property
+    def day(self) -> date | None:
+        """The last day decided on."""
+        return max((row["day"] for row in self.signals), default=None)
+
+    @property
+    def latest(self) -> list[Row]:
+        """The last day's signals of the headline behaviours."""
+        return [
+            row
+            for row in self.signals
+            if row["day"] == self.day and row["behaviour"] in self.headline
+        ]
+
+    def open_alerts(self, *types: str) -> list[Row]:
+        """Alerts not yet resolved, pages before warnings, headline behaviours first."""
+        order = {name: place for place, name in enumerate(self.headline)}
+        found = [row for row in self.alerts if row["state"] in OPEN and row["type"] in types]
+        return sorted(
+            found,
+            key=lambda row: (
+                row["severity"] != "page",
+                order.get(row["behaviour"], len(order)),
+                row["opened_on"],
+            ),
+        )
+
+
+def evidence(alert: Row) -> dict[str, Any]:
+    """The evidence bundle of an alert; empty if it cannot be read."""
+    try:
+        told = json.loads(alert.get("evidence") or "{}")
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def statement(alert: Row) -> str:
+    """The sentence that an alert brings with it."""
+    return str(evidence(alert).get("statement") or "")
+
+
+def start_day(alert: Row) -> date:
+    """When the change began, as estimated; else when it was found."""
+    opened: date = alert["opened_on"]
+    return read_day(evidence(alert).get("start_day")) or opened
+
+
+def read_day(text: Any) -> date | None:
+    """A day written in evidence; None if it is not one."""
+    try:
+        return date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return None
+
+
+def read_moment(text: Any) -> datetime | None:
+    """A time written in about.json; None if it is not one."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

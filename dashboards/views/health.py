@@ -1,0 +1,275 @@
+"""Is the monitor itself well: what arrived, what became of it, what it cost, who was told."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import charts
+import components
+import marts
+import streamlit as st
+from palette import BAD, GOOD, LOST, PENDING, QUIET
+from wording import capital, count, counted, short_day
+
+from alignment_monitor.contracts import CONVERSATION_STATES, MESSAGE_STATES
+
+LEVELS = {
+    "conversation": ("Conversations", "received", CONVERSATION_STATES),
+    "message": ("Replies in accepted conversations", "offered", MESSAGE_STATES),
+}
+HUES = {
+    "accepted": GOOD, "ineligible": QUIET, "quarantined": BAD,
+    "sampled_out": QUIET, "over_budget": LOST, "awaiting_verdict": PENDING, "judged": GOOD,
+    "judged_partly": "#5f8c4a", "judge_refused": "#8566c4", "judge_invalid": "#c4527f",
+    "judge_failed": BAD,
+}  # fmt: skip
+PERIODS = {"7 days": 7, "28 days": 28, "all": None}
+text = components.text
+
+
+def freshness() -> None:
+    """How far each table reaches."""
+    rows = marts.rows("freshness")
+    if not rows:
+        return
+    newest = max(row["last_day"] for row in rows)
+    components.section("Freshness", f"The newest day in the lake is {short_day(newest)}.")
+    body = []
+    for row in sorted(rows, key=lambda row: (row["last_day"], row["table"])):
+        behind = (newest - row["last_day"]).days
+        state = (
+            f'<span class="am-warn">{counted(behind, "day")} behind</span>'
+            if behind
+            else "up to date"
+        )
+        body.append([
+            text(row["table"]), short_day(row["last_day"]), state, count(row["rows"]),
+            f"{row['written_at']:%Y-%m-%d %H:%M} UTC",
+        ])  # fmt: skip
+    components.table(["Table", "Last day", "", "Rows that day", "Written"], body, numbers=(3,))
+
+
+def ledger() -> None:
+    """What became of everything that came in."""
+    rows = marts.rows("ledger_daily")
+    if not rows:
+        return
+    components.section(
+        "What became of everything",
+        "Each conversation and each reply ends in exactly one state, so the parts add up.",
+    )
+    period = st.segmented_control(
+        "Period", list(PERIODS), default="28 days", key="period", bind="query-params",
+        required=True,
+    )  # fmt: skip
+    length = PERIODS[period or "all"]
+    last: date = max(row["day"] for row in rows)
+    if length:
+        rows = [row for row in rows if row["day"] > last - timedelta(days=length)]
+    for column, level in zip(st.columns(2, gap="medium"), LEVELS, strict=True):
+        with column:
+            flow(level, [row for row in rows if row["level"] == level])
+
+
+def flow(level: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One level of the ledger: the sum, then its days."""
+    title, verb, states = LEVELS[level]
+    totals = Counter[str]()
+    for row in rows:
+        totals[row["state"]] += row["count"]
+    whole = totals.total()
+    seen = [state for state in states if totals[state]]
+    bar = "".join(
+        f'<i style="flex:{totals[state]};background:{HUES[state]}"></i>' for state in seen
+    )
+    parts = "".join(
+        f'<li><i class="am-square" style="background:{HUES[state]}"></i>'
+        f"{capital(state.replace('_', ' '))}<b>{count(totals[state])}</b></li>"
+        for state in seen
+    )
+    components.block(
+        f"<h3>{title}</h3><ul>{parts}<li class='sum'>= {verb}<b>{count(whole)}</b></li></ul>"
+        f'<div class="bar">{bar}</div>',
+        "am-flow",
+    )
+    if seen:
+        shown = [row for row in rows if row["state"] in seen]
+        words = ", ".join(f"{count(totals[state])} {state.replace('_', ' ')}" for state in seen)
+        st.altair_chart(
+            charts.ledger(shown, seen, [HUES[state] for state in seen]),
+            width="stretch",
+            alt=f"{title} per day by what became of them. In total {words}.",
+        )
+
+
+def quality() -> None:
+    """The data-quality results, failures first."""
+    rows = marts.rows("quality")
+    if not rows:
+        return
+    met = sum(row["success"] for row in rows)
+    checked = max(row["checked_at"] for row in rows)
+    components.section(
+        "Data quality",
+        f"{met} of {counted(len(rows), 'expectation')} met, last checked {checked:%Y-%m-%d %H:%M} "
+        "UTC. A critical one that fails stops the stages below it.",
+    )
+    failed = [row for row in rows if not row["success"]]
+    if failed:
+        expectations(failed)
+    with st.expander(f"The {counted(met, 'expectation')} that were met"):
+        expectations([row for row in rows if row["success"]])
+
+
+def expectations(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table of expectations."""
+    components.table(
+        ["Table", "Expectation", "Column", "Severity", "Broken by", "Detail"],
+        [
+            [
+                text(row["table"]),
+                text(row["expectation"].removeprefix("expect_").replace("_", " ")),
+                text(row["column"] or "whole table"),
+                text(row["severity"])
+                if row["success"]
+                else f'<b class="am-warn">{text(row["severity"])}</b>',
+                f"{count(row['unexpected'] or 0)} of {count(row['rows'])}",
+                text(row["detail"] or ""),
+            ]
+            for row in rows
+        ],
+        numbers=(4,),
+    )
+
+
+def quarantine() -> None:
+    """The records that were refused, and why."""
+    rows = marts.rows("quarantine")
+    components.section(
+        "Quarantine",
+        "Records that were refused. Mend the source and import again: they are read anew.",
+    )
+    if not rows:
+        components.block("<p>No record has been refused.</p>")
+        return
+    tally = Counter(row["rule"] for row in rows)
+    chosen = st.selectbox(
+        "Rule",
+        ["all", *(rule for rule, _ in tally.most_common())],
+        key="rule",
+        bind="query-params",
+        format_func=lambda rule: "All rules" if rule == "all" else rule,
+    )
+    shown = [row for row in rows if chosen in ("all", row["rule"])]
+    st.dataframe(
+        [
+            {
+                "day": row["day"],
+                "rule": row["rule"],
+                "reason": row["reason"],
+                "where": f"{row['source']} {row['location']}",
+                "conversation": row["conversation_id"] or "unreadable",
+                "excerpt": row["excerpt"] or "",
+            }
+            for row in sorted(shown, key=lambda row: row["day"], reverse=True)
+        ],
+        hide_index=True,
+        height=min(38 + 35 * len(shown), 320),
+        alt="Refused records with their reasons",
+    )
+
+
+def cost() -> None:
+    """What judging took."""
+    rows = marts.rows("cost_daily")
+    if not rows:
+        return
+    first, last = min(row["day"] for row in rows), max(row["day"] for row in rows)
+    components.section("Cost of judging", f"{short_day(first, last)} to {short_day(last)}.")
+    body = []
+    for judge in sorted({row["judge"] for row in rows}):
+        mine = [row for row in rows if row["judge"] == judge]
+        body.append([text(judge), *spent(mine), *spent([r for r in mine if r["day"] == last])])
+    components.table(
+        ["Judge", "Calls", "Tokens in", "Tokens out", "USD", "Calls, last day", "Tokens in",
+         "Tokens out", "USD"],
+        body,
+        numbers=range(1, 9),
+    )  # fmt: skip
+
+
+def spent(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Calls, tokens and money; what the server did not tell is said to be unknown."""
+
+    def total(column: str) -> float | None:
+        known = [row[column] for row in rows if row[column] is not None]
+        return sum(known) if known else None
+
+    inward, outward = total("prompt_tokens"), total("completion_tokens")
+    money = total("cost_usd")
+    return [
+        count(sum(row["calls"] for row in rows)),
+        "unknown" if inward is None else count(inward),
+        "unknown" if outward is None else count(outward),
+        "no price set" if money is None else f"{money:,.2f}",
+    ]
+
+
+def deliveries() -> None:
+    """Who was told of which alert."""
+    rows = marts.rows("deliveries")
+    components.section("Alert deliveries", "Each change of an alert is sent once to each channel.")
+    if not rows:
+        components.block("<p>Nothing has been sent: no alert changed, or no channel is set up.</p>")
+        return
+    kinds = {"delivered": "", "pending": "am-warn", "dead": "am-alarm"}
+    about = {alert["alert_id"]: alert for alert in marts.rows("alerts")}
+    components.table(
+        ["Alert", "Event", "Channel", "Status", "Attempts", "Queued", "Last error"],
+        [
+            [
+                named(row["alert_id"], about), text(row["event"].removeprefix("alert.")),
+                text(row["channel"]),
+                f'<span class="{kinds.get(row["status"], "")}">{text(row["status"])}</span>',
+                count(row["attempts"]), f"{row['created_at']:%Y-%m-%d %H:%M} UTC",
+                text(row["last_error"] or ""),
+            ]
+            for row in sorted(rows, key=lambda row: row["created_at"], reverse=True)
+        ],
+        numbers=(4,),
+    )  # fmt: skip
+
+
+def named(alert_id: str, alerts: Mapping[str, Mapping[str, Any]]) -> str:
+    """An alert as people know it: what it is about."""
+    alert = alerts.get(alert_id)
+    if alert is None:
+        return text(alert_id)
+    title = marts.rubric().title_of(alert["behaviour"])
+    return text(f"{title} {alert['direction']}, {alert['type']}")
+
+
+def versions() -> None:
+    """What produced all this."""
+    about = marts.about()
+    components.section("Versions", "A change of any of these starts a new series.")
+    facts = {
+        "Rubric": about.get("rubric_version"),
+        "Judges": ", ".join(about.get("judges", ())),
+    }
+    components.table(["What", "Version"], [[text(k), text(v)] for k, v in facts.items() if v])
+
+
+def main() -> None:
+    """Draw the page."""
+    if not any(marts.table(name).num_rows for name in ("freshness", "ledger_daily")):
+        components.empty(
+            "Nothing has run yet", "Freshness, counts and costs appear with a first run."
+        )
+        return
+    for part in (freshness, ledger, quality, quarantine, cost, deliveries, versions):
+        part()
+
+
+main()

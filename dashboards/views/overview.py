@@ -1,0 +1,233 @@
+"""Is anything wrong, since when, how sure; then each behaviour over time and by segment."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import charts
+import components
+import marts
+import streamlit as st
+import verdict
+from facts import Facts, start_day
+from palette import QUIET, behaviour_colours, deployment_colours
+from wording import count, rate, short_day
+
+COLUMNS = 3
+RUBRIC = marts.rubric()
+GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
+COLOURS = behaviour_colours(RUBRIC.headline, GAUGES)
+
+
+def facts_of(family: str) -> Facts:
+    """What the verdict rests on."""
+    return Facts(
+        family=family,
+        subject=RUBRIC.title,
+        headline=RUBRIC.headline,
+        signals=marts.rows("drift_signals", deployment_family=family),
+        alerts=[
+            alert
+            for alert in marts.rows("alerts")
+            if alert["deployment_family"] == family or alert["type"] != "MODEL"
+        ],
+        deployments=marts.deployments(family),
+        about=marts.about(),
+        now=datetime.now(UTC),
+        title_of=RUBRIC.title_of,
+    )
+
+
+def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
+    """The small multiple of a behaviour; None if nothing of it is known."""
+    whole: dict[str, Any] = {
+        "deployment_family": facts.family,
+        "deployment": "all",
+        "segment": "all",
+        "behaviour": behaviour,
+    }
+    weekly = marts.rows("estimates", window_days=7, **whole)
+    if not weekly:
+        return None
+    learnt = [
+        row["day"]
+        for row in facts.signals
+        if row["behaviour"] == behaviour and row["phase"] == "baseline"
+    ]
+    return charts.Trend(
+        title=RUBRIC.title_of(behaviour),
+        colour=COLOURS[behaviour],
+        weekly=weekly,
+        daily=marts.rows("estimates", window_days=1, **whole),
+        eras=[(d["deployment"], d["first_day"], d["last_day"]) for d in facts.deployments],
+        colours=deployment_colours(d["deployment"] for d in marts.deployments()),
+        baseline=(min(learnt), max(learnt)) if learnt else None,
+        changes=[
+            (start_day(alert), verdict.change(alert, facts))
+            for alert in facts.open_alerts("MODEL")
+            if alert["behaviour"] == behaviour
+        ],
+    )
+
+
+def small_multiple(behaviour: str, facts: Facts, *, quiet: bool = False) -> None:
+    """One behaviour: where it stands, and how it came there."""
+    data = trend_of(behaviour, facts)
+    now = data.weekly[-1] if data else None
+    flag = "changed" if data and data.changes else ""
+    components.panel(
+        RUBRIC.title_of(behaviour), COLOURS[behaviour], now, standing(behaviour, now, facts),
+        flag=flag, quiet=quiet,
+    )  # fmt: skip
+    if data:
+        chart = drawn(marts.stamp(), facts.family, behaviour, data)
+        st.vega_lite_chart(chart, width="stretch", alt=charts.trend_alt(data))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def drawn(stamp: int, family: str, behaviour: str, _data: charts.Trend) -> dict[str, Any]:
+    """The chart of a series as it stands; assembling one takes longer than all the rest."""
+    chart: dict[str, Any] = charts.trend(_data).to_dict()
+    return chart
+
+
+def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str:
+    """On how many messages the figure rests, and what was normal."""
+    if now is None:
+        return "No message with this opportunity has been judged."
+    parts = [f"last 7 days, n = {count(now['n'])}"]
+    means = [
+        row["baseline_mean"]
+        for row in facts.signals
+        if row["behaviour"] == behaviour and row["baseline_mean"] is not None
+    ]
+    if means:
+        parts.append(f"normal {rate(means[-1])}")
+    if RUBRIC.is_good(behaviour):
+        parts.append("more is better")
+    return " · ".join(parts)
+
+
+def key() -> None:
+    """How to read the charts, in the place of a legend."""
+    line = (
+        f'<i style="width:2rem;height:.8rem;background:{QUIET}33;display:flex;align-items:center">'
+    )
+    line += f'<i style="width:100%;height:2px;background:{QUIET}"></i></i>'
+    entries = {
+        line: "rate over the last 7 days, with its 95 % interval",
+        f'<i class="am-dot" style="background:{QUIET};opacity:.5"></i>': "a single day",
+        '<span style="color:var(--am-alarm)">▼</span>': "day on which a change began",
+        f'<i style="width:2rem;height:5px;background:{QUIET}"></i>': "deployment that served",
+        f'<i style="width:2rem;height:1rem;background:{QUIET}22"></i>': "learning what is normal",
+    }
+    items = "".join(f"<dt>{mark}</dt><dd>{words}</dd>" for mark, words in entries.items())
+    components.block(f"<h3>How to read these</h3><dl>{items}</dl>", "am-panel am-key am-small")
+
+
+def grid(behaviours: list[str], facts: Facts, *, quiet: bool = False) -> None:
+    """Small multiples in rows; the key takes the last place of the first group."""
+    cells = behaviours if quiet else [*behaviours, ""]
+    for start in range(0, len(cells), COLUMNS):
+        for column, behaviour in zip(
+            st.columns(COLUMNS, gap="medium"), cells[start : start + COLUMNS], strict=False
+        ):
+            with column:
+                if behaviour:
+                    small_multiple(behaviour, facts, quiet=quiet)
+                else:
+                    key()
+
+
+def by_segment(family: str) -> None:
+    """The current deployment, segment by segment."""
+    deployed = marts.deployments(family)
+    if not deployed:
+        return
+    current = deployed[-1]["deployment"]
+    found = marts.rows("estimates", deployment_family=family, deployment=current, window_days=28)
+    if not found:
+        return
+    last: date = max(row["day"] for row in found)
+    cells = {(r["segment"], r["behaviour"]): r for r in found if r["day"] == last}
+    segments = sorted({segment for segment, _ in cells} - {"all"})
+    components.section(
+        f"{current} by segment",
+        f"Last 28 days to {short_day(last)}. 95 % intervals; n is the number of judged messages "
+        "with the opportunity. Segments are few and small: differences within intervals are noise.",
+    )
+    columns = [name for name in RUBRIC.headline if any((s, name) in cells for s in segments)]
+    most = {
+        name: max(cells[s, name]["upper"] or 0 for s in [*segments, "all"] if (s, name) in cells)
+        for name in columns
+    }
+
+    def cell(segment: str, name: str) -> str:
+        row = cells.get((segment, name))
+        if row is None or row["prevalence"] is None:
+            return '<span class="am-faint">no data</span>'
+        shown = rate(row["prevalence"], row["lower"], row["upper"])
+        return (
+            f"{shown}{components.range_bar(row, most[name], COLOURS[name])}"
+            f'<span class="am-faint am-small">n {count(row["n"])}</span>'
+        )
+
+    components.table(
+        ["Segment", *(components.text(RUBRIC.title_of(name)) for name in columns)],
+        [
+            [components.text("All" if s == "all" else s), *(cell(s, name) for name in columns)]
+            for s in [*segments, "all"]
+        ],
+        total=True,
+    )
+
+
+def choose_family() -> str:
+    """The family looked at; asked for only where there are several."""
+    families = marts.families()
+    if len(families) == 1:
+        return families[0]
+    return st.selectbox("Family of deployments", families, key="family", bind="query-params")
+
+
+def read_on(facts: Facts) -> None:
+    """From a change to the conversations behind it."""
+    changes = facts.open_alerts("MODEL")
+    if not changes or facts.day is None:
+        return
+    first = changes[0]
+    st.page_link(
+        "views/conversations.py",
+        label="Read the conversations flagged since then",
+        icon=":material/forum:",
+        query_params={
+            "days": [str(start_day(first)), str(facts.day)],
+            "flagged": RUBRIC.title_of(first["behaviour"]),
+        },
+    )
+
+
+def main() -> None:
+    """Draw the page."""
+    if not marts.table("estimates").num_rows:
+        components.empty(
+            "Nothing measured yet", "No run has finished in this home, so nothing can be said."
+        )
+        return
+    facts = facts_of(choose_family())
+    components.verdict(verdict.judge(facts))
+    read_on(facts)
+    components.section(
+        "Behaviours",
+        "Share of replies that show the behaviour, among those that gave cause for it.",
+    )
+    grid(list(RUBRIC.headline), facts)
+    if GAUGES:
+        components.section(
+            "Style and helpfulness", "Not sycophancy by themselves; watched beside it."
+        )
+        grid(GAUGES, facts, quiet=True)
+    by_segment(facts.family)
+
+
+main()

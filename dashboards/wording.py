@@ -1,0 +1,83 @@
+"""Numbers and days in words, the same on every page.
+
+Here belong: how many digits a figure deserves and how a day is written. Here does not belong:
+any sentence (verdict.py).
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+NARROW = 0.04
+"""An interval narrower than this deserves a decimal; a wider one would only feign precision."""
+
+SPACE = "\u00a0"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as ``12 %``, unbroken over lines."""
+    return f"{100 * share:.{digits}f}{SPACE}%"
+
+
+def digits_for(lower: float | None, upper: float | None) -> int:
+    """Decimals that the width of an interval justifies."""
+    return 1 if lower is not None and upper is not None and upper - lower < NARROW else 0
+
+
+def interval(lower: float | None, upper: float | None) -> str:
+    """An interval in per cent as ``[9, 15]``; empty where there is none."""
+    if lower is None or upper is None:
+        return ""
+    digits = digits_for(lower, upper)
+    return f"[{100 * lower:.{digits}f},{SPACE}{100 * upper:.{digits}f}]"
+
+
+def rate(
+    value: float | None,
+    lower: float | None = None,
+    upper: float | None = None,
+    digits: int | None = None,
+) -> str:
+    """A rate with its interval as ``12 % [9, 15]``, or that there is none."""
+    if value is None:
+        return "no data"
+    shown = percent(value, digits_for(lower, upper) if digits is None else digits)
+    return f"{shown} {interval(lower, upper)}".strip()
+
+
+def points(difference: float) -> str:
+    """A difference of rates as ``3.5 points``: decimals only where they matter."""
+    size = abs(difference) * 100
+    digits = 0 if size >= 10 or round(size, 1) == round(size) else 1
+    return f"{size:.{digits}f}{SPACE}point{'' if f'{size:.{digits}f}' == '1' else 's'}"
+
+
+def count(number: float) -> str:
+    """A count with thousands apart."""
+    return f"{number:,.0f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 day``, ``2 days``."""
+    return f"{count(number)}{SPACE}{noun}{'' if number == 1 else 's'}"
+
+
+def short_day(day: date, beside: date | None = None) -> str:
+    """``4 Nov``, with the year where it differs from that of the day beside it."""
+    year = f" {day.year}" if beside is None or day.year != beside.year else ""
+    return f"{day.day} {day:%b}{year}".replace(" ", SPACE)
+
+
+def listed(items: Iterable[str]) -> str:
+    """``a, b and c``."""
+    names = list(items)
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def spoken(title: str) -> str:
+    """A title inside a sentence."""
+    return title[:1].lower() + title[1:]
+
+
+def capital(sentence: str) -> str:
+    """A phrase that begins a sentence."""
+    return sentence[:1].upper() + sentence[1:]

@@ -1,0 +1,29 @@
+"""Pages are run as Streamlit runs them: with their own folder on the path."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from alignment_monitor.settings import HOME_VARIABLE
+from tests.dashboard.sample_marts import Sample, write
+
+DASHBOARDS = Path(__file__).resolve().parents[2] / "dashboards"
+sys.path.insert(0, str(DASHBOARDS))
+
+
+@pytest.fixture(scope="session")
+def drifted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty days, of which the last twenty drift."""
+    return write(tmp_path_factory.mktemp("drifted"))
+
+
+@pytest.fixture
+def use_home(monkeypatch: pytest.MonkeyPatch):
+    """Let pages read a home; given a sample, make that home first."""
+
+    def use(home: Path, sample: Sample | None = None) -> Path:
+        monkeypatch.setenv(HOME_VARIABLE, str(write(home, sample) if sample else home))
+        return home
+
+    return use

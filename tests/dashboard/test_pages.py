@@ -1,0 +1,191 @@
+"""Every page on homes that are full, fresh, learning, broken or hostile."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from alignment_monitor.contracts import MARTS
+from tests.dashboard.conftest import DASHBOARDS
+from tests.dashboard.sample_marts import DRIFT_DAY, Sample
+
+PAGES = ("views/overview.py", "views/conversations.py", "views/health.py")
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> **bold** [x](javascript:0) \u202e"
+SMALL = {"talks_per_day": 2}
+
+
+def opened(page: str, **address: str) -> AppTest:
+    app = AppTest.from_file(str(DASHBOARDS / "app.py"), default_timeout=60)
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def markup(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def said(app: AppTest) -> str:
+    return markup(app).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_fresh_home_says_what_to_do(page, tmp_path, use_home):
+    use_home(tmp_path)
+    text = said(opened(page))
+    assert "make demo" in text
+    assert "alignment-monitor backfill" in text
+    assert "Simulated" not in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("simulated", [True, False])
+def test_every_page_says_that_verdicts_are_simulated(page, simulated, tmp_path, use_home):
+    use_home(tmp_path, Sample(days=3, simulated=simulated, **SMALL))
+    assert ("Simulated verdicts" in said(opened(page))) is simulated
+
+
+def test_the_overview_tells_the_change(drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened("views/overview.py")
+    text = said(app)
+    assert "unwarranted agreement rose from 10 % to 21 %" in text
+    assert "since 4 Nov, 1 day after aurora-1.2 began" in text
+    assert "Warranted challenge fell" in text
+    assert "aurora-1.2 by segment" in text
+    assert len(app.get("vega_lite_chart")) == 8
+    assert not app.selectbox, "one family needs no choice"
+
+
+def test_the_overview_learns_first(tmp_path, use_home):
+    use_home(tmp_path, Sample(days=12, **SMALL))
+    text = said(opened("views/overview.py"))
+    assert "day 12 of 28" in text
+    assert "No change" not in text
+
+
+def test_no_change_comes_with_its_power(tmp_path, use_home):
+    use_home(tmp_path, Sample(days=40, drift=False, **SMALL))
+    text = said(opened("views/overview.py"))
+    assert "No change of aurora found up to 3 Nov 2026" in text
+    assert "within 7 days" in text
+
+
+def test_a_finished_run_is_shown_at_once(tmp_path, use_home):
+    use_home(tmp_path, Sample(days=12, **SMALL))
+    app = opened("views/overview.py")
+    use_home(tmp_path, Sample(days=13, **SMALL))
+    assert "day 13 of 28" in said(app.run())
+
+
+@pytest.mark.parametrize("name", sorted(MARTS))
+def test_no_mart_is_taken_for_granted(name, tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=5, **SMALL))
+    (home / "marts" / f"{name}.parquet").unlink()
+    for page in PAGES:
+        opened(page)
+
+
+def test_filters_narrow_the_list(drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened("views/conversations.py")
+    assert "360 judged messages" in said(app)
+    app.selectbox(key="flagged").select("caving").run()
+    text = said(app)
+    assert "360 judged" not in text
+    assert "Caving" in text
+    assert "Uncritical validation" not in text
+    app.text_input(key="search").input("NO SUCH words").run()
+    assert "No judged message matches" in said(app)
+
+
+def test_search_finds_words_in_any_turn(drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened("views/conversations.py")
+    app.text_input(key="search").input("LIGHTNING NEVER").run()
+    text = said(app)
+    assert "lightning never strikes" in text
+    assert "Caving" not in text
+
+
+def test_filters_come_from_the_address(drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened("views/conversations.py", days=DRIFT_DAY.isoformat(), flagged="Caving")
+    assert "40 judged messages" in said(app)
+    assert app.selectbox(key="flagged").value == "caving"
+
+
+def test_a_permalink_opens_the_message_with_its_verdict(drifted_home, use_home):
+    use_home(drifted_home)
+    text = said(opened("views/conversation.py", conversation="c-1123-1", message="4"))
+    assert "<mark>You are right, I apologise for the confusion.</mark>" in text
+    assert "reverses itself or apologises without new evidence" in text
+    assert "pushback" in text
+    assert "90 % chance" in text
+
+
+@pytest.mark.parametrize(
+    ("conversation", "message", "answer"),
+    [("nobody", "4", "No judged conversation"), ("c-1123-1", "2", "was not judged")],
+)
+def test_a_dead_permalink_says_so(conversation, message, answer, drifted_home, use_home):
+    use_home(drifted_home)
+    text = said(opened("views/conversation.py", conversation=conversation, message=message))
+    assert answer in text
+
+
+def test_the_ledger_adds_up(drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened("views/health.py")
+    rows = pq.read_table(drifted_home / "marts" / "ledger_daily.parquet").to_pylist()
+    last = max(row["day"] for row in rows)
+    for level in ("conversation", "message"):
+        whole = sum(
+            row["count"] for row in rows if row["level"] == level and (last - row["day"]).days < 28
+        )
+        assert f"<b>{whole:,}</b>" in markup(app)
+
+
+def test_health_shows_what_failed(drifted_home, use_home):
+    use_home(drifted_home)
+    text = said(opened("views/health.py"))
+    assert "5 of 6 expectations met" in text
+    assert "3 days behind" in text
+    assert "503 from the receiver" in text
+    assert "18.33" in text
+
+
+def test_an_unknown_price_is_not_zero(tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=2, **SMALL))
+    path = home / "marts" / "cost_daily.parquet"
+    rows = [{**row, "cost_usd": None} for row in pq.read_table(path).to_pylist()]
+    pq.write_table(MARTS["cost_daily"].table(rows), path)
+    assert "no price set" in said(opened("views/health.py"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_foreign_text_is_escaped(page, tmp_path, use_home):
+    use_home(tmp_path, Sample(days=3, text=HOSTILE, **SMALL))
+    app = opened(page)
+    assert "<img" not in markup(app)
+    assert "<script" not in markup(app)
+    assert not app.markdown, "markdown would give foreign text a voice"
+
+
+def test_a_hostile_transcript_is_read_as_text(tmp_path, use_home):
+    use_home(tmp_path, Sample(days=3, text=HOSTILE, **SMALL))
+    name = f"c-0927-0{HOSTILE}"
+    text = markup(opened("views/conversation.py", conversation=name, message="4"))
+    assert "&lt;script&gt;alert(2)&lt;/script&gt; **bold**" in text
+    assert "<script" not in text
+
+
+def test_settings_that_cannot_be_used_are_named(tmp_path: Path, use_home):
+    home = use_home(tmp_path, Sample(days=2, **SMALL))
+    (home / "monitor.yaml").write_text("sampling: {messages_per_day: none}", encoding="utf-8")
+    app = AppTest.from_file(str(DASHBOARDS / "app.py"), default_timeout=60).run()
+    assert not app.exception
+    assert "sampling.messages_per_day" in app.code[0].value
