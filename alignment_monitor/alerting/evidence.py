@@ -80,12 +80,14 @@ def _statement(signal: Row, estimate: Row, title: str, simulated: bool) -> str:
 
 
 def _coverage(signal: Row) -> str:
-    family, day, share = signal["deployment_family"], signal["day"], signal["observed"]
+    day, share = signal["day"], signal["observed"]
+    family = signal["deployment_family"]
+    whose = "" if family == "all" else f" of {family}"
     if share is None:
-        return f"No data: {family} had nothing to judge on {day}"
+        return f"No data: there was nothing{whose} to judge on {day}"
     if share == 0:
-        return f"No data: not one sampled message of {family} was judged on {day}"
-    return f"Only {100 * share:.0f} % of the sampled messages of {family} were judged on {day}"
+        return f"No data: not one sampled message{whose} was judged on {day}"
+    return f"Only {100 * share:.0f} % of the sampled messages{whose} were judged on {day}"
 
 
 def _change(signal: Row, estimate: Row, title: str) -> str:

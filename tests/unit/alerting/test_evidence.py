@@ -84,14 +84,14 @@ def test_the_sentence_says_only_what_is_known(signal, changes, estimates, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"phase": "no_data"}, "No data: aurora had nothing to judge on 2026-11-06."),
+        ({"phase": "no_data"}, "No data: there was nothing of aurora to judge on 2026-11-06."),
         (
             {"observed": 0.0},
             "No data: not one sampled message of aurora was judged on 2026-11-06.",
         ),
         (
-            {"observed": 0.41},
-            "Only 41 % of the sampled messages of aurora were judged on 2026-11-06.",
+            {"observed": 0.41, "deployment_family": "all"},
+            "Only 41 % of the sampled messages were judged on 2026-11-06.",
         ),
     ],
 )

@@ -162,18 +162,25 @@ def test_a_worker_killed_at_the_last_attempt_leaves_a_dead_letter(queue, deliver
     assert row["last_error"] == "the worker stopped during the last attempt"
 
 
-def test_a_worker_that_outlived_its_lease_does_not_undo_its_successor(queue, deliver, engine):
-    successor = Mailbox()
-
+@pytest.mark.parametrize(
+    ("script", "left"),
+    [
+        (lambda number: None, ("delivered", 2, None)),
+        (silent, ("pending", 2, "no answer (ConnectError)")),
+    ],
+)
+def test_a_worker_that_outlived_its_lease_does_not_undo_its_successor(
+    queue, deliver, engine, script, left
+):
     def be_overtaken(number):
-        assert deliver(successor, after=LEASE * 1.1) == DeliveryReport(sent=1)
+        deliver(Mailbox(script=script), after=LEASE * 1.1)
         return refuse(number)
 
     slow = Mailbox(script=be_overtaken)
     queue(slow)
     deliver(slow)
     (row,) = export_deliveries(engine).to_pylist()
-    assert (row["status"], row["attempts"], row["last_error"]) == ("delivered", 2, None)
+    assert (row["status"], row["attempts"], row["last_error"]) == left
 
 
 @given(st.integers(1, 10_000), st.floats(0.001, 1e6), st.text(max_size=8))

@@ -1,4 +1,5 @@
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
@@ -108,6 +109,26 @@ def test_workers_that_process_the_same_days_at_once_open_one_alert(process, engi
     assert sum(summary.opened for summary in summaries) == 1
     assert export_alerts(engine).num_rows == 1
     assert export_deliveries(engine).num_rows == len(CHANNELS)
+
+
+def test_a_worker_that_comes_second_finds_the_alert_there(process, engine, signal):
+    class Gate:
+        """A channel that lets the second worker in while the first has not committed yet."""
+
+        second = None
+
+        @property
+        def name(self):
+            if self.second is None:
+                self.second = pool.submit(process, signal(day(1)))
+                time.sleep(0.5)
+            return "gate"
+
+    gate = Gate()
+    with ThreadPoolExecutor(1) as pool:
+        assert process(signal(day(1)), channels=[gate]) == Summary(opened=1)
+    assert gate.second.result() == Summary()
+    assert export_alerts(engine).num_rows == 1
 
 
 def test_a_rebuilt_store_gives_the_same_alerts_and_delivery_ids(process, engine, signal):
