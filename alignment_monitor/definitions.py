@@ -19,7 +19,7 @@ from alignment_monitor.assets.judging_sample import judging_sample
 from alignment_monitor.assets.screenings import screenings
 from alignment_monitor.assets.transcripts import transcripts
 from alignment_monitor.assets.verdicts import verdicts
-from alignment_monitor.assets.warehouse import dbt_executable, project, warehouse
+from alignment_monitor.assets.warehouse import project, warehouse
 from alignment_monitor.checks.asset_checks import (
     conversations_are_sound,
     judging_sample_is_sound,
@@ -46,7 +46,7 @@ defs = dg.Definitions(
     sensors=[schedules.failed_run],
     resources={
         "monitor": Monitor(),
-        "dbt": DbtCliResource(project_dir=project, dbt_executable=dbt_executable),
+        "dbt": DbtCliResource(project_dir=project),
     },
     # The multiprocess executor imports everything anew for each step; judging is bound by the
     # judge, not by this process.

@@ -10,7 +10,7 @@ from alignment_monitor.alerting.service import export_alerts, export_deliveries,
 from alignment_monitor.assets.alerts import alerts
 from alignment_monitor.assets.shared import OWNERS
 from alignment_monitor.contracts import ALERTS, DELIVERIES, FRESHNESS
-from alignment_monitor.resources.lake import write_parquet
+from alignment_monitor.parquet import write_parquet
 from alignment_monitor.resources.monitor import Monitor
 
 

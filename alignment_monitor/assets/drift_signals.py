@@ -1,5 +1,6 @@
 """Is it drift? One decision for each monitored series and day."""
 
+from collections import Counter
 from datetime import date
 
 import dagster as dg
@@ -9,9 +10,9 @@ import pyarrow as pa
 from alignment_monitor.assets.estimates import estimates
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_of
 from alignment_monitor.resources import warehouse
-from alignment_monitor.resources.lake import write_parquet
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.statistics.detection import detect
 from alignment_monitor.statistics.signals import coverage_signals
@@ -21,16 +22,18 @@ from alignment_monitor.statistics.signals import coverage_signals
 def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
     """Sequential detection against each family's baseline, both ways, and coverage."""
     days = days_of(context)
-    frame = pd.concat([_model_signals(monitor, days), _coverage(monitor, days)])
-    table = pa.Table.from_pylist(frame.to_dict("records"), schema=DRIFT_SIGNALS.schema)
+    tables = [
+        pa.Table.from_pandas(frame, schema=DRIFT_SIGNALS.schema, preserve_index=False)
+        for frame in (_model_signals(monitor, days), _coverage(monitor, days))
+    ]
+    table = pa.concat_tables(tables)
     counts = {}
     for day in days:
         of_day = table.filter(pa.compute.equal(table["day"], pa.scalar(day)))
         counts[day] = monitor.lake.write(DRIFT_SIGNALS, day, of_day).num_rows
     everything = monitor.lake.read(DRIFT_SIGNALS, monitor.lake.days(DRIFT_SIGNALS))
     write_parquet(everything, monitor.mart(DRIFT_SIGNALS.name))
-    decisions = {str(name): int(n) for name, n in frame["decision"].value_counts().items()}
-    return described(counts, table, decisions=decisions)
+    return described(counts, table, decisions=Counter(table["decision"].to_pylist()))
 
 
 def _model_signals(monitor: Monitor, days: list[date]) -> pd.DataFrame:
@@ -50,11 +53,10 @@ def _model_signals(monitor: Monitor, days: list[date]) -> pd.DataFrame:
 
 def _coverage(monitor: Monitor, days: list[date]) -> pd.DataFrame:
     ledger = warehouse.ledger(monitor.settings.warehouse, days[0], days[-1])
-    messages = ledger[ledger["level"] == "message"]
     accepted = ledger[(ledger["level"] == "conversation") & (ledger["state"] == "accepted")]
     return coverage_signals(
-        messages[["day", "state", "count"]],
-        accepted[["day", "count"]].rename(columns={"count": "accepted"}),
+        ledger[ledger["level"] == "message"],
+        accepted.rename(columns={"count": "accepted"}),
         from_day=days[0],
         to_day=days[-1],
     )

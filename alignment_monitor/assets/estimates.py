@@ -10,8 +10,8 @@ from alignment_monitor import progress
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.assets.warehouse import warehouse
 from alignment_monitor.contracts import ESTIMATES
+from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_of
-from alignment_monitor.resources.lake import write_parquet
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.resources.warehouse import user_days
 from alignment_monitor.statistics.estimation import window_estimates
@@ -28,7 +28,7 @@ def estimates(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Materia
     for done, day in enumerate(days, 1):
         frames = [window_estimates(history, day=day, window_days=window) for window in windows]
         frame = pd.concat(frames, ignore_index=True)
-        table = pa.Table.from_pylist(frame.to_dict("records"), schema=ESTIMATES.schema)
+        table = pa.Table.from_pandas(frame, schema=ESTIMATES.schema, preserve_index=False)
         written = monitor.lake.write(ESTIMATES, day, table)
         counts[day] = written.num_rows
         progress.report("estimates", done, len(days))

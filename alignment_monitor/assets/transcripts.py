@@ -6,8 +6,8 @@ import pyarrow.compute as pc
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.assets.verdicts import verdicts
 from alignment_monitor.contracts import CONVERSATIONS, JUDGING_SAMPLE, TRANSCRIPTS, VERDICTS
+from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_of
-from alignment_monitor.resources.lake import write_parquet
 from alignment_monitor.resources.monitor import Monitor
 
 

@@ -29,9 +29,9 @@ def prepared_project() -> DbtProject:
     return project
 
 
-# Not on PATH unless the virtual environment is activated.
-os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-dbt_executable = str(Path(sys.executable).with_name("dbt"))
+# dbt stands beside Python, which is on PATH only where the environment was activated.
+_SCRIPTS = str(Path(sys.executable).parent)
+os.environ["PATH"] = os.pathsep.join((_SCRIPTS, os.environ.get("PATH", "")))
 project = prepared_project()
 
 

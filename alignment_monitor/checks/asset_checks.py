@@ -7,8 +7,8 @@ import dagster as dg
 
 from alignment_monitor.checks.validation import Validation, check_table, write_data_docs
 from alignment_monitor.contracts import LAKE_TABLES, QUALITY
+from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_between
-from alignment_monitor.resources.lake import write_parquet
 from alignment_monitor.resources.monitor import Monitor
 
 

@@ -137,7 +137,8 @@ def load_rubric(name: str = "sycophancy") -> Rubric:
     # Comments are not wording: the hash covers what the judge is asked.
     canonical = yaml.safe_dump(data, sort_keys=True).encode()
     rubric = Rubric(**data, wording_hash=hashlib.blake2b(canonical, digest_size=4).hexdigest())
-    for question_name, question in {**rubric.graded, **rubric.choices}.items():
+    questions: dict[str, Graded | Choice] = {**rubric.graded, **rubric.choices}
+    for question_name, question in questions.items():
         if unknown := set(question.needs) - set(rubric.opportunities):
             raise ValueError(f"rubric {name}: {question_name} needs unknown {sorted(unknown)}")
     return rubric

@@ -22,4 +22,4 @@ def known_labels(settings: Settings, files: Iterable[Path]) -> Truth:
             write_truth(source, path)
     for file in files:
         add_labels(path, ((redact(text)[0], labels) for text, labels in labelled_messages(file)))
-    return Truth.load(path)
+    return Truth.load(path) if path.exists() else Truth({})

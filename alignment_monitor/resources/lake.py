@@ -1,11 +1,9 @@
 """The lake: immutable Parquet row tables by day, the record of everything.
 
-Here belong: where a table's day lies, and how a file is put in place whole or not at all.
+Here belong: where a table's day lies, and how it is read and written.
 Here does not belong: what the rows mean (contracts) or how they come about (assets).
 """
 
-import os
-import uuid
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,18 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alignment_monitor.contracts import FRESHNESS, LAKE_TABLES, Table
-
-
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Put a Parquet file in place whole: readers see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not *.parquet: globs of readers never see a half-written file.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        pq.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from alignment_monitor.parquet import write_parquet
 
 
 class Lake:
