@@ -1,0 +1,67 @@
+"""Intervals of rates: effective n, Wilson, and the difference of two rates.
+
+Here belong: formulas on arrays of rates and variances. Here does not belong: where these come
+from. Sources: Wilson 1927; Korn and Graubard 1998 (effective n, t quantile); Newcombe 1998
+(method 10) for differences.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+from alignment_monitor.statistics.cells import Floats
+
+LEVEL = 0.95
+
+
+def smoothed(rate: ArrayLike, size: ArrayLike) -> Floats:
+    """The rate with one imagined success and one imagined failure added: never 0 or 1."""
+    size = np.asarray(size, dtype=float)
+    return (np.asarray(rate) * size + 1) / (size + 2)
+
+
+def effective_n(rate: ArrayLike, variance: ArrayLike, size: ArrayLike) -> Floats:
+    """Size of the simple random sample that would know the rate as well.
+
+    ``p(1-p)/variance``, with as much added above and below as smoothing adds to ``p(1-p)``: at a
+    rate of 0 or 1, where no variance can be seen, the result is ``size``.
+
+    Args:
+        rate: estimated rate.
+        variance: its estimated variance.
+        size: effective size known from the design alone.
+    """
+    rate, size = np.asarray(rate, dtype=float), np.asarray(size, dtype=float)
+    target = smoothed(rate, size)
+    target = target * (1 - target)
+    return target / (np.asarray(variance) + (target - rate * (1 - rate)) / size)
+
+
+def t_quantile(clusters: ArrayLike) -> Floats:
+    """Two-sided quantile of Student's t; a single cluster gets the widest there is."""
+    return stdtrit(np.maximum(np.asarray(clusters, dtype=float) - 1, 1), (1 + LEVEL) / 2)
+
+
+def wilson(rate: ArrayLike, n: ArrayLike, quantile: ArrayLike) -> tuple[Floats, Floats]:
+    """Wilson's score interval of a rate seen in ``n``; ``n`` need not be whole."""
+    rate, n = np.asarray(rate, dtype=float), np.asarray(n, dtype=float)
+    square = np.asarray(quantile, dtype=float) ** 2
+    centre = (rate + square / (2 * n)) / (1 + square / n)
+    half = np.sqrt(square * (rate * (1 - rate) / n + square / (4 * n**2))) / (1 + square / n)
+    # Rounding must not put the rate outside its own interval.
+    lower = np.clip(np.minimum(centre - half, rate), 0, 1)
+    upper = np.clip(np.maximum(centre + half, rate), 0, 1)
+    return lower, upper
+
+
+def difference(
+    after: float,
+    after_bounds: tuple[float, float],
+    before: float,
+    before_bounds: tuple[float, float],
+) -> tuple[float, float]:
+    """Interval of ``after - before`` from the interval of each, valid near 0 and 1 too."""
+    change = after - before
+    lower = change - np.hypot(after - after_bounds[0], before_bounds[1] - before)
+    upper = change + np.hypot(after_bounds[1] - after, before - before_bounds[0])
+    return max(-1.0, float(lower)), min(1.0, float(upper))
