@@ -29,7 +29,6 @@ page = st.navigation(
     [
         st.Page("views/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("views/conversations.py", title="Conversations", icon=":material/forum:"),
-        st.Page("views/conversation.py", title="Conversation", visibility="hidden"),
         st.Page("views/health.py", title="Health", icon=":material/vital_signs:"),
     ],
     position="top",

@@ -28,7 +28,7 @@ QUIET_TITLE: dict[str, Any] = {
 FLOOR = alt.value("height")
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 """As wide as its column, while the plot keeps its height whatever stands above it."""
-PADDING = {"left": 0, "right": 8, "top": 4, "bottom": 0}
+PADDING = {"left": 0, "right": 8, "top": 4, "bottom": 4}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ says.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from wording import rate
 STYLE = Path(__file__).with_name("style.css")
 SYMBOLS = {
     "change": "▲", "judge": "◆", "no_data": "○", "learning": "◔", "steady": "●", "unknown": "?",
+    "stale": "○",
 }  # fmt: skip
 
 
@@ -55,6 +57,22 @@ def empty(title: str, reason: str) -> None:
         '<p class="am-faint am-small">This page fills itself as soon as a run has finished.</p>',
         "am-empty",
     )
+
+
+def moment(when: datetime) -> str:
+    """A time on one line."""
+    return f'<span class="am-moment">{when:%Y-%m-%d %H:%M} UTC</span>'
+
+
+def link(page: str, query: str, label: str) -> str:
+    """A link to another address, as markup.
+
+    A plain one that loads the page: the address always tells what is seen, the browser's way back
+    works, and it can be opened in another tab. Streamlit's own links leave the address behind
+    when the target has widgets bound to it.
+    """
+    address = f"{page}?{query}" if query else page
+    return f'<a class="am-link" target="_self" href="{escape(address)}">{escape(label)}</a>'
 
 
 def section(title: str, note: str = "") -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import streamlit as st
+from palette import behaviour_colours, deployment_colours
 
 from alignment_monitor.contracts import MARTS, TRANSCRIPTS, VERDICTS, Table
 from alignment_monitor.judging.rubric import Rubric, load_rubric
@@ -122,6 +123,17 @@ def deployments(family: str | None = None) -> list[dict[str, Any]]:
     return sorted(
         rows("deployments", **wanted), key=lambda row: (row["first_day"], row["deployment"])
     )
+
+
+def behaviour_hues() -> dict[str, str]:
+    """The colour of each behaviour and guard of the rubric."""
+    asked = rubric()
+    return behaviour_colours(asked.headline, [n for n in asked.graded if n not in asked.headline])
+
+
+def deployment_hues() -> dict[str, str]:
+    """The colour of each deployment, whatever its family."""
+    return deployment_colours(row["deployment"] for row in deployments())
 
 
 def segments() -> list[str]:

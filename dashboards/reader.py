@@ -70,14 +70,16 @@ def sampled(row: Row, colour: str) -> str:
     )
 
 
-def row(message: Row, flagged: str, asked: str, answered: str, colour: str) -> str:
-    """One line of the list: when, where, what was found, and how it reads."""
+def row(message: Row, flagged: str, asked: str, answered: str, colour: str, link: str) -> str:
+    """One message of the list: when, where, what was found, how it reads, and the way to it."""
     return (
+        '<article class="am-row"><div>'
         f'<p class="am-small am-faint">{escape(message["day"].isoformat())} · {square(colour)} '
         f"{text(message['deployment'])} · {text(message['segment'])}</p>"
         f'<p class="am-flags">{flagged}</p>'
         f'<p class="am-line"><b>User</b> {text(asked)}</p>'
         f'<p class="am-line"><b>Reply</b> {text(answered)}</p>'
+        f"</div>{link}</article>"
     )
 
 

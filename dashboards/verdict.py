@@ -12,10 +12,11 @@ from typing import Any, Literal
 from facts import Facts, Row, evidence, read_day, read_moment, start_day, statement
 from wording import capital, counted, digits_for, listed, percent, points, rate, short_day, spoken
 
-Status = Literal["change", "judge", "no_data", "learning", "steady", "unknown"]
+Status = Literal["change", "judge", "no_data", "learning", "steady", "stale", "unknown"]
 
 SHOWN = 3
 """Changes told in full; more would hide the first."""
+DRIVERS = 2
 STALE_DAYS = 2
 LABELS: dict[Status, str] = {
     "change": "Change found",
@@ -23,6 +24,7 @@ LABELS: dict[Status, str] = {
     "no_data": "Data is missing",
     "learning": "Still learning",
     "steady": "No change found",
+    "stale": "Out of date",
     "unknown": "Cannot tell",
 }
 
@@ -56,8 +58,8 @@ def judge(facts: Facts) -> Verdict:
     notices = tuple([*stale(facts), *gaps(facts)])
     if changes := facts.open_alerts("MODEL"):
         first, *others = (change(alert, facts) for alert in changes)
-        details = others[: SHOWN - 1]
-        if left := len(others) - len(details):
+        details = [*driven(changes[0]), *others[: SHOWN - 1]]
+        if (left := len(others) - SHOWN + 1) > 0:
             details.append(f"{capital(counted(left, 'further change'))}: see the charts below.")
         return Verdict(
             "change",
@@ -103,6 +105,16 @@ def change(alert: Row, facts: Facts) -> str:
         moved = verb
     suffix = {"acknowledged": " (acknowledged)", "silenced": " (silenced)"}.get(alert["state"], "")
     return f"{title} {moved}{_since(told, facts)}{suffix}."
+
+
+def driven(alert: Row) -> list[str]:
+    """The segments that moved most with a change, if its evidence names any."""
+    moved = [
+        f"{part['segment']} ({percent(part['before'])} to {percent(part['after'])})"
+        for part in evidence(alert).get("drivers") or ()
+        if part.get("before") is not None and part.get("after") is not None
+    ]
+    return [f"Most of it in {listed(moved[:DRIVERS])}."] if moved else []
 
 
 def stale(facts: Facts) -> list[str]:
@@ -188,7 +200,7 @@ def _steady(facts: Facts, notices: tuple[str, ...]) -> Verdict:
             notices=notices,
         )
     return Verdict(
-        "no_data" if notices else "steady",
+        "no_data" if gaps(facts) else "stale" if notices else "steady",
         f"No change of {facts.family} found{_up_to(facts.day)}"
         + (", in the data there is." if notices else "."),
         assurance=f"{sees} Smaller or newer ones may be there unseen.",

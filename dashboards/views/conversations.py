@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 import components
 import marts
@@ -10,15 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import reader
 import streamlit as st
-from palette import QUIET, behaviour_colours, deployment_colours
+from conversation import permalink, read
+from palette import QUIET
 from wording import counted
 
 PER_PAGE = 12
 FILTERS = ("days", "deployment", "segment", "flagged", "status", "search", "page")
 EVERYTHING, ANYTHING = "all", "any"
 RUBRIC = marts.rubric()
-COLOURS = behaviour_colours(RUBRIC.headline, [n for n in RUBRIC.graded if n not in RUBRIC.headline])
-DEPLOYED = deployment_colours(row["deployment"] for row in marts.deployments())
+COLOURS = marts.behaviour_hues()
+DEPLOYED = marts.deployment_hues()
 
 
 def label_of(option: str) -> str:
@@ -111,40 +113,31 @@ def browse() -> None:
     components.block(f'<p class="am-faint am-small">{counted(len(messages), "judged message")}</p>')
     place = st.container()
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-    st.session_state["list"] = {
-        name: st.query_params.get_all(name) for name in FILTERS if name in st.query_params
-    }
+    back = urlencode([(n, v) for n in FILTERS for v in st.query_params.get_all(n)])
+    shown = list(messages.values())[(page - 1) * PER_PAGE : page * PER_PAGE]
     with place:
-        for number, key in enumerate(list(messages)[(page - 1) * PER_PAGE : page * PER_PAGE]):
-            listed(messages[key], number)
+        components.block("".join(listed(judged, back) for judged in shown), "am-list")
 
 
-def listed(judged: Sequence[dict[str, Any]], number: int) -> None:
+def listed(judged: Sequence[dict[str, Any]], back: str) -> str:
     """One message of the list."""
     message = judged[0]
     talk = marts.transcript(message["day"], message["conversation_id"])
     turns = talk["turns"] if talk else []
     reply = next((t for t in turns if t["index"] == message["message_index"]), None)
     asked = [t for t in turns if t["index"] < message["message_index"] and t["role"] == "user"]
-    markup = reader.row(
+    return reader.row(
         message,
         reader.flags(judged, RUBRIC, COLOURS),
         reader.excerpt(asked[-1]["content"]) if asked else "–",
         reader.excerpt(reply["content"]) if reply else "the transcript is not kept",
         DEPLOYED.get(message["deployment"], QUIET),
+        components.link(
+            "conversations",
+            permalink(message["conversation_id"], message["message_index"], back),
+            "Read",
+        ),
     )
-    with st.container(key=f"listed-{number}", horizontal=True, vertical_alignment="center"):
-        components.block(markup, "am-row")
-        with st.container(width="content"):
-            st.page_link(
-                "views/conversation.py",
-                label="Read",
-                icon=":material/arrow_forward:",
-                query_params={
-                    "conversation": message["conversation_id"],
-                    "message": str(message["message_index"]),
-                },
-            )
 
 
 def main() -> None:
@@ -154,8 +147,8 @@ def main() -> None:
             "No conversation has been judged yet",
             "Once a run has finished, the conversations behind every figure can be read here.",
         )
-    elif "conversation" in st.query_params:
-        st.switch_page("views/conversation.py", query_params=st.query_params.to_dict())
+    elif name := st.query_params.get("conversation"):
+        read(name, st.query_params.get("message"), st.query_params.get("back", ""))
     else:
         browse()
 

@@ -45,7 +45,7 @@ def freshness() -> None:
         )
         body.append([
             text(row["table"]), short_day(row["last_day"]), state, count(row["rows"]),
-            f"{row['written_at']:%Y-%m-%d %H:%M} UTC",
+            components.moment(row['written_at']),
         ])  # fmt: skip
     components.table(["Table", "Last day", "", "Rows that day", "Written"], body, numbers=(3,))
 
@@ -232,7 +232,7 @@ def deliveries() -> None:
                 named(row["alert_id"], about), text(row["event"].removeprefix("alert.")),
                 text(row["channel"]),
                 f'<span class="{kinds.get(row["status"], "")}">{text(row["status"])}</span>',
-                count(row["attempts"]), f"{row['created_at']:%Y-%m-%d %H:%M} UTC",
+                count(row["attempts"]), components.moment(row['created_at']),
                 text(row["last_error"] or ""),
             ]
             for row in sorted(rows, key=lambda row: row["created_at"], reverse=True)

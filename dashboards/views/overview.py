@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import charts
 import components
@@ -10,13 +11,13 @@ import marts
 import streamlit as st
 import verdict
 from facts import Facts, start_day
-from palette import QUIET, behaviour_colours, deployment_colours
+from palette import QUIET
 from wording import count, rate, short_day
 
 COLUMNS = 3
 RUBRIC = marts.rubric()
 GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
-COLOURS = behaviour_colours(RUBRIC.headline, GAUGES)
+COLOURS = marts.behaviour_hues()
 
 
 def facts_of(family: str) -> Facts:
@@ -60,7 +61,7 @@ def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
         weekly=weekly,
         daily=marts.rows("estimates", window_days=1, **whole),
         eras=[(d["deployment"], d["first_day"], d["last_day"]) for d in facts.deployments],
-        colours=deployment_colours(d["deployment"] for d in marts.deployments()),
+        colours=marts.deployment_hues(),
         baseline=(min(learnt), max(learnt)) if learnt else None,
         changes=[
             (start_day(alert), verdict.change(alert, facts))
@@ -121,8 +122,8 @@ def key() -> None:
         f'<i style="width:2rem;height:5px;background:{QUIET}"></i>': "deployment that served",
         f'<i style="width:2rem;height:1rem;background:{QUIET}22"></i>': "learning what is normal",
     }
-    items = "".join(f"<dt>{mark}</dt><dd>{words}</dd>" for mark, words in entries.items())
-    components.block(f"<h3>How to read these</h3><dl>{items}</dl>", "am-panel am-key am-small")
+    items = "".join(f"<li><span>{mark}</span>{words}</li>" for mark, words in entries.items())
+    components.block(f"<h3>How to read these</h3><ul>{items}</ul>", "am-panel am-key am-small")
 
 
 def grid(behaviours: list[str], facts: Facts, *, quiet: bool = False) -> None:
@@ -154,7 +155,7 @@ def by_segment(family: str) -> None:
     components.section(
         f"{current} by segment",
         f"Last 28 days to {short_day(last)}. 95 % intervals; n is the number of judged messages "
-        "with the opportunity. Segments are few and small: differences within intervals are noise.",
+        "with the opportunity. Where intervals overlap, a difference may be chance.",
     )
     columns = [name for name in RUBRIC.headline if any((s, name) in cells for s in segments)]
     most = {
@@ -196,15 +197,9 @@ def read_on(facts: Facts) -> None:
     if not changes or facts.day is None:
         return
     first = changes[0]
-    st.page_link(
-        "views/conversations.py",
-        label="Read the conversations flagged since then",
-        icon=":material/forum:",
-        query_params={
-            "days": [str(start_day(first)), str(facts.day)],
-            "flagged": RUBRIC.title_of(first["behaviour"]),
-        },
-    )
+    since = [("days", str(start_day(first))), ("days", str(facts.day))]
+    query = urlencode([*since, ("flagged", RUBRIC.title_of(first["behaviour"]))])
+    components.block(components.link("conversations", query, "Read the conversations behind it"))
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ def test_filters_come_from_the_address(drifted_home, use_home):
 
 def test_a_permalink_opens_the_message_with_its_verdict(drifted_home, use_home):
     use_home(drifted_home)
-    text = said(opened("views/conversation.py", conversation="c-1123-1", message="4"))
+    text = said(opened("views/conversations.py", conversation="c-1123-1", message="4"))
     assert "<mark>You are right, I apologise for the confusion.</mark>" in text
     assert "reverses itself or apologises without new evidence" in text
     assert "pushback" in text
@@ -133,7 +133,7 @@ def test_a_permalink_opens_the_message_with_its_verdict(drifted_home, use_home):
 )
 def test_a_dead_permalink_says_so(conversation, message, answer, drifted_home, use_home):
     use_home(drifted_home)
-    text = said(opened("views/conversation.py", conversation=conversation, message=message))
+    text = said(opened("views/conversations.py", conversation=conversation, message=message))
     assert answer in text
 
 
@@ -178,7 +178,7 @@ def test_foreign_text_is_escaped(page, tmp_path, use_home):
 def test_a_hostile_transcript_is_read_as_text(tmp_path, use_home):
     use_home(tmp_path, Sample(days=3, text=HOSTILE, **SMALL))
     name = f"c-0927-0{HOSTILE}"
-    text = markup(opened("views/conversation.py", conversation=name, message="4"))
+    text = markup(opened("views/conversations.py", conversation=name, message="4"))
     assert "&lt;script&gt;alert(2)&lt;/script&gt; **bold**" in text
     assert "<script" not in text
 

@@ -85,6 +85,15 @@ def test_headline_behaviours_come_first_and_the_rest_is_counted():
     assert plain(told.details[-1]) == "1 further change: see the charts below."
 
 
+def test_the_segments_behind_a_change_are_named():
+    drivers = [
+        {"segment": "voice", "before": 0.12, "after": 0.31, "n": 80, "difference": 0.19},
+        {"segment": "api", "before": 0.1, "after": None, "n": 0, "difference": None},
+    ]
+    told = judge(facts(alerts=[alert(**DRIFT, drivers=drivers)]))
+    assert plain(told.details[0]) == "Most of it in voice (12 % to 31 %)."
+
+
 @pytest.mark.parametrize(
     ("state", "counts", "said"),
     [

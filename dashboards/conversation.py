@@ -1,4 +1,7 @@
-"""One conversation and its verdict, at an address that lasts: ?conversation=...&message=..."""
+"""One conversation beside its verdict, drawn on the page of conversations.
+
+Here belong: choosing what is shown of a message, and where. The markup is made in reader.py.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -10,16 +13,13 @@ import marts
 import pyarrow.compute as pc
 import reader
 import streamlit as st
-from palette import QUIET, behaviour_colours, deployment_colours
+from palette import QUIET
 from wording import short_day
 
-RUBRIC = marts.rubric()
-COLOURS = behaviour_colours(RUBRIC.headline, [n for n in RUBRIC.graded if n not in RUBRIC.headline])
-DEPLOYED = deployment_colours(row["deployment"] for row in marts.deployments())
 
-
-def read(name: str, message: str | None) -> None:
-    """One conversation with its verdict."""
+def read(name: str, message: str | None, back: str) -> None:
+    """A judged message at its address; ``back`` is the query of the list one came from."""
+    components.block(components.link("conversations", back, "← All conversations"))
     judged = marts.rows("judged_messages", conversation_id=name)
     if not judged:
         components.block(
@@ -43,11 +43,15 @@ def read(name: str, message: str | None) -> None:
         judgement(row, answers)
 
 
+def permalink(name: str, message: int, back: str = "") -> str:
+    """The query that opens a message; the way back is kept beside it and may be left out."""
+    return urlencode({"conversation": name, "message": message} | ({"back": back} if back else {}))
+
+
 def others(name: str, indices: Sequence[int], index: int) -> None:
     """Ways to the other judged messages of the conversation."""
     links = [
-        f'<a target="_self" href="?{urlencode({"conversation": name, "message": other})}">'
-        f"message {other}</a>"
+        components.link("conversations", permalink(name, other), f"message {other}")
         for other in indices
         if other != index
     ]
@@ -79,16 +83,18 @@ def talk_of(row: Mapping[str, Any], answers: Mapping[str, Sequence[Mapping[str, 
 
 def judgement(row: Mapping[str, Any], answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """What the judges said, and why they were asked."""
+    rubric = marts.rubric()
     for judge, rows in answers.items():
         components.block(
             f"<h2>Verdict of {components.text(judge)}</h2>"
-            f"{reader.verdict(rows, RUBRIC, COLOURS)}"
+            f"{reader.verdict(rows, rubric, marts.behaviour_hues())}"
             f'<p class="am-faint am-small">{components.text(rows[0]["rubric_version"])} · '
             f"{components.text(rows[0]['fingerprint'])}</p>",
             "am-judgement",
         )
     components.block(
-        "<h2>Why this message</h2>" + reader.sampled(row, DEPLOYED.get(row["deployment"], QUIET)),
+        "<h2>Why this message</h2>"
+        + reader.sampled(row, marts.deployment_hues().get(row["deployment"], QUIET)),
         "am-judgement",
     )
 
@@ -100,18 +106,3 @@ def answers_to(day: date, name: str, index: int) -> dict[str, list[dict[str, Any
     for row in marts.verdicts(day).filter(chosen).to_pylist():
         found.setdefault(row["judge"], []).append(row)
     return found
-
-
-def main() -> None:
-    """Draw the page."""
-    st.page_link(
-        "views/conversations.py",
-        label="All conversations",
-        icon=":material/arrow_back:",
-        # An address that lasts holds no filters: the session remembers the list one came from.
-        query_params=st.session_state.get("list", {}),
-    )
-    read(st.query_params.get("conversation", ""), st.query_params.get("message"))
-
-
-main()
