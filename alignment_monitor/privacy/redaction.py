@@ -114,16 +114,23 @@ def _rules() -> tuple[_Rule, ...]:
     from datafog.processing.text_processing.regex_annotator import RegexAnnotator
 
     known = RegexAnnotator().patterns
+    card, phone = _on_one_line(known["CREDIT_CARD"]), _on_one_line(known["PHONE"])
     return (
         _Rule("PRIVATE_KEY", _SECRET_HINT, _PRIVATE_KEY),
         _Rule("API_KEY", _SECRET_HINT, _API_KEY),
-        _Rule("EMAIL", _AT, known["EMAIL"]),
-        _Rule("CREDIT_CARD", _LONG_NUMBER_HINT, known["CREDIT_CARD"], _is_card),
+        _Rule("CREDIT_CARD", _LONG_NUMBER_HINT, card, _is_card),
         _Rule("SSN", _LONG_NUMBER_HINT, known["SSN"], _is_social_security),
-        _Rule("PHONE", _LONG_NUMBER_HINT, known["PHONE"], _is_phone),
+        _Rule("PHONE", _LONG_NUMBER_HINT, phone, _is_phone),
         _Rule("IP_ADDRESS", _IPV4_HINT, known["IP_ADDRESS"], _is_ipv4),
         _Rule("IP_ADDRESS", _IPV6_HINT, _IPV6, _is_ipv6),
+        # Last: the name before an @ may hold digits, and would take the end of a card with it.
+        _Rule("EMAIL", _AT, known["EMAIL"]),
     )
+
+
+def _on_one_line(pattern: Pattern[str]) -> Pattern[str]:
+    """The pattern without line breaks between digits: the next line's number is another one."""
+    return re.compile(pattern.pattern.replace(r"\s", r"\x20\t\xa0"), pattern.flags)
 
 
 def _before(match: Match[str], length: int = 1) -> str:
@@ -150,7 +157,7 @@ def _is_social_security(match: Match[str]) -> bool:
 def _is_phone(match: Match[str]) -> bool:
     """A dialled form; ten digits in a row are as likely 2**32, so they need a word before them."""
     text, digits = match.group(), _digits(match)
-    if "\n" in text or _before(match) in tuple(".,-_#$€£"):
+    if _before(match) in tuple(".,-_#$€£"):
         return False
     if text.startswith("+") and not text.startswith("+1"):
         return len(digits) >= 9

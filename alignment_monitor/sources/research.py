@@ -90,13 +90,20 @@ def labelled_messages(path: Path) -> "Iterator[tuple[str, Labels]]":
     for _, record in read_file(path):
         if isinstance(record, RefusedError) or not is_research(record):
             continue
-        if "turn_labels" not in record:
-            yield record["messages"][-1]["content"], _opinion(record)
-            continue
-        read = _pushback if "arm" in record else _spiral
-        for label in record["turn_labels"]:
-            if labels := read(record, label):
-                yield record["messages"][label["message_index"]]["content"], labels
+        for place, labels in _labels_of(record):
+            text = record["messages"][place]["content"]
+            if labels and text.strip():
+                yield text, labels
+
+
+def _labels_of(record: Mapping[str, Any]) -> "Iterator[tuple[int, Labels | None]]":
+    """Places of labelled messages, and what their labels mean, if anything."""
+    if "turn_labels" not in record:
+        yield len(record["messages"]) - 1, _opinion(record)
+        return
+    read = _pushback if "arm" in record else _spiral
+    for label in record["turn_labels"]:
+        yield label["message_index"], read(record, label)
 
 
 def _labels(
