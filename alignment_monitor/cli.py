@@ -40,7 +40,7 @@ Last = Annotated[
 def demo(
     home: Home = None,
     seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 7,
-    days: Annotated[int, typer.Option(help="Days to simulate.", min=42)] = 60,
+    days: Annotated[int, typer.Option(help="Days to simulate.", min=3)] = 60,
     dashboard: Annotated[bool, typer.Option(help="Start the dashboard at the end.")] = True,
 ) -> None:
     """Simulate 60 days with a known truth, run the whole pipeline, open the dashboard."""

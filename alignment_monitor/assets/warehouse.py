@@ -3,6 +3,7 @@
 Here belong: where dbt finds its project and its files, and how its models join the graph.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -71,7 +72,9 @@ def warehouse(
     if _RANGE[0] in tags:
         first, last = (date.fromisoformat(tags[name]) for name in _RANGE)
     else:
-        first = last = date.fromisoformat(context.run.tags["dagster/partition"])
+        first = last = date.fromisoformat(tags["dagster/partition"])
     os.environ.update(dbt_environment(monitor.settings, first, last))
     command = ["build", "--exclude-resource-type", "unit_test"]
-    yield from dbt.cli(command, context=context).stream()
+    # The library repeats every line of dbt on stdout; each is an event of the run anyway.
+    with (monitor.settings.home / "dbt.log").open("w") as log, contextlib.redirect_stdout(log):
+        yield from dbt.cli(command, context=context).stream()

@@ -48,9 +48,9 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def run_days(settings: Settings, first: date, last: date) -> Outcome:
     """One run of the daily job over first to last day, both included."""
     prepare_dagster_home(settings)
-    warnings.filterwarnings("ignore", module="dagster")
     import dagster as dg
 
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     from alignment_monitor.definitions import defs
 
     tags = {

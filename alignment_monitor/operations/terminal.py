@@ -36,7 +36,7 @@ def progress_bars(console: Console) -> Iterator[Callable[[str], None]]:
         BarColumn(bar_width=32),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console,
+        console=Console(file=console.file),  # whatever a step does with stdout meanwhile
     ) as bars:
         tasks: dict[str, Any] = {}
 

@@ -1,0 +1,75 @@
+"""Small homes for tests: the demo's own, with fewer days and conversations."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+SCRIPT = Path(sys.executable).with_name("alignment-monitor")
+FIRST_DAY = date(2026, 1, 5)
+DEMO_YAML = """\
+sources:
+  - {{kind: simulation, seed: {seed}, first_day: {first_day}, days: {days},
+     conversations_per_day: {per_day}}}
+first_day: {first_day}
+sampling: {{messages_per_day: {judged}}}
+judging:
+  judges:
+    - {{name: simulated, provider: simulation, model: simulated-judge,
+        api_key_variable: SIMULATED_JUDGE_KEY, simulated: true}}
+"""
+
+
+def write_demo(home: Path, *, days: int = 10, per_day: int = 60, judged: int = 40, seed: int = 7):
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "monitor.yaml").write_text(
+        DEMO_YAML.format(seed=seed, days=days, per_day=per_day, judged=judged, first_day=FIRST_DAY)
+    )
+    return home
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "DAGSTER_"))}
+    return {**kept, "ALIGNMENT_MONITOR_USER_KEY": "the same users in every home", **more}
+
+
+def command(*words: str, home: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [SCRIPT, *words, "--home", str(home)],
+        env=environment(COLUMNS="200", **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
+
+
+def demo(home: Path) -> "subprocess.CompletedProcess[str]":
+    return command("demo", "--no-dashboard", home=home)
+
+
+def killed_demo(home: Path, after: float) -> bool:
+    """Start the demo and kill it without warning; whether it was still at work."""
+    process = subprocess.Popen(
+        [SCRIPT, "demo", "--no-dashboard", "--home", str(home)],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + after
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    running = process.poll() is None
+    if running:
+        os.kill(process.pid, signal.SIGKILL)  # the process alone: its children must notice
+        process.wait()
+    return running
+
+
+def row_tables(home: Path) -> dict[str, bytes]:
+    lake = home / "lake"
+    return {str(p.relative_to(lake)): p.read_bytes() for p in sorted(lake.rglob("part.parquet"))}

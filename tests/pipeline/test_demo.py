@@ -1,0 +1,112 @@
+"""The demo on ten days: everything it promises that needs no 28 days of baseline."""
+
+import json
+from collections import Counter
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from alignment_monitor.contracts import LAKE_TABLES, MARTS
+from tests.pipeline import homes
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+
+def mart(home, name):
+    return pq.read_table(home / "marts" / f"{name}.parquet").to_pylist()
+
+
+def requests(home):
+    return (home / "judge" / "requests.jsonl").read_text().splitlines()
+
+
+def test_every_record_and_message_ends_in_one_state(demo_home):
+    states = Counter()
+    for row in mart(demo_home, "ledger_daily"):
+        states[row["level"]] += row["count"]
+    query = f"select sum(received)::bigint from '{demo_home}/lake/intake/*/*.parquet'"
+    with duckdb.connect() as connection:
+        received = connection.execute(query).fetchall()[0][0]
+    assert states["conversation"] == received > 400
+    judged = {r["state"]: 0 for r in mart(demo_home, "ledger_daily")}
+    for row in mart(demo_home, "ledger_daily"):
+        judged[row["state"]] += row["count"]
+    assert judged["judged"] == len(requests(demo_home))
+    assert "judge_failed" not in judged
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_each_mart_is_there_and_keeps_its_contract(demo_home, name):
+    path = demo_home / "marts" / f"{name}.parquet"
+    schema = pq.read_schema(path)
+    assert schema.names == MARTS[name].schema.names
+    MARTS[name].conform(pq.read_table(path).cast(MARTS[name].schema))
+
+
+def test_each_table_of_the_lake_has_a_file_for_each_day(demo_home):
+    for name in LAKE_TABLES.keys() - {"received"}:
+        assert len(list((demo_home / "lake" / name).glob("day=*/part.parquet"))) == 10, name
+
+
+def test_the_pages_are_told_that_verdicts_are_simulated(demo_home):
+    about = json.loads((demo_home / "marts" / "about.json").read_text())
+    assert about["simulated"] is True
+
+
+def test_the_baseline_is_being_learned_and_nothing_is_called_a_drift(demo_home):
+    signals = [row for row in mart(demo_home, "drift_signals") if row["type"] == "MODEL"]
+    assert {row["phase"] for row in signals} == {"baseline"}
+    assert {row["decision"] for row in signals} == {"NONE"}
+    assert mart(demo_home, "alerts") == []
+
+
+def test_the_quality_of_each_table_was_checked_and_documented(demo_home):
+    quality = mart(demo_home, "quality")
+    assert {row["table"] for row in quality} == {"conversations", "judging_sample", "verdicts"}
+    assert all(row["success"] for row in quality if row["severity"] == "critical")
+    assert (demo_home / "data_docs" / "index.html").exists()
+
+
+def test_estimates_stay_near_the_known_truth(demo_home):
+    from alignment_monitor.settings import load
+    from alignment_monitor.simulation.judge import SENSITIVITY, SPECIFICITY
+    from alignment_monitor.simulation.world import true_rates
+
+    truth = true_rates(load(demo_home).sources[0]).set_index(["deployment", "behaviour"])["rate"]
+    rate = truth["aurora-1.0", "unearned_praise"]
+    expected = rate * SENSITIVITY + (1 - rate) * (1 - SPECIFICITY)
+    found = [
+        row
+        for row in mart(demo_home, "estimates")
+        if row["behaviour"] == "unearned_praise"
+        and (row["deployment"], row["segment"], row["window_days"]) == ("all", "all", 28)
+    ][-1]
+    assert found["n"] > 50
+    assert found["lower"] - 0.05 < expected < found["upper"] + 0.05
+
+
+def test_a_day_run_again_asks_nothing_and_writes_the_same_bytes(demo_home):
+    rows, asked = homes.row_tables(demo_home), len(requests(demo_home))
+    day = "2026-01-08"
+    result = homes.command(
+        "run", "--day", day, home=demo_home, OPENAI_BASE_URL="http://127.0.0.1:9/v1"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(requests(demo_home)) == asked
+    changed = {
+        name
+        for name, data in homes.row_tables(demo_home).items()
+        if rows[name] != data and not name.startswith(("drift_signals", "estimates"))
+    }
+    assert changed == set()
+    assert homes.row_tables(demo_home).keys() == rows.keys()
+
+
+def test_a_second_demo_has_nothing_to_do(demo_home):
+    asked = len(requests(demo_home))
+    result = homes.demo(demo_home)
+    assert result.returncode == 0
+    assert "nothing to run" in result.stdout
+    assert "simulated" in result.stdout.lower()
+    assert len(requests(demo_home)) == asked
