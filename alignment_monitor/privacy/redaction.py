@@ -118,12 +118,13 @@ def _rules() -> tuple[_Rule, ...]:
     return (
         _Rule("PRIVATE_KEY", _SECRET_HINT, _PRIVATE_KEY),
         _Rule("API_KEY", _SECRET_HINT, _API_KEY),
+        # From strict to loose: a phone number would take the start of what follows it with it,
+        # and the name before an @ the end of what stands before.
+        _Rule("IP_ADDRESS", _IPV4_HINT, known["IP_ADDRESS"], _is_ipv4),
+        _Rule("IP_ADDRESS", _IPV6_HINT, _IPV6, _is_ipv6),
         _Rule("CREDIT_CARD", _LONG_NUMBER_HINT, card, _is_card),
         _Rule("SSN", _LONG_NUMBER_HINT, known["SSN"], _is_social_security),
         _Rule("PHONE", _LONG_NUMBER_HINT, phone, _is_phone),
-        _Rule("IP_ADDRESS", _IPV4_HINT, known["IP_ADDRESS"], _is_ipv4),
-        _Rule("IP_ADDRESS", _IPV6_HINT, _IPV6, _is_ipv6),
-        # Last: the name before an @ may hold digits, and would take the end of a card with it.
         _Rule("EMAIL", _AT, known["EMAIL"]),
     )
 

@@ -40,10 +40,9 @@ class UnreadableRecordError(RefusedError):
         excerpt: how its text starts, not yet redacted.
     """
 
-    def __init__(self, rule: str, reason: str, start: bytes | str = b"") -> None:
+    def __init__(self, rule: str, reason: str, start: bytes = b"") -> None:
         super().__init__(rule, reason)
-        start = start[:_EXCERPT_BYTES]
-        self.excerpt = start.decode(errors="replace") if isinstance(start, bytes) else start
+        self.excerpt = start[:_EXCERPT_BYTES].decode(errors="replace")
 
 
 def read_file(path: Path) -> Iterator[Record]:
@@ -201,10 +200,10 @@ def _csv_rows(
             continue
         if not _is_text(cells):
             reason = "has bytes that are not UTF-8: export it as UTF-8"
-            yield start, UnreadableRecordError("not_utf8", reason, ",".join(cells))
+            yield start, UnreadableRecordError("not_utf8", reason)
         elif len(cells) != len(header):
             reason = f"{len(cells)} cells under {len(header)} columns"
-            yield start, UnreadableRecordError("bad_csv", reason, ",".join(cells))
+            yield start, UnreadableRecordError("bad_csv", reason)
         else:
             yield start, {name: cell for name, cell in zip(header, cells, strict=True) if cell}
 

@@ -25,7 +25,7 @@ from alignment_monitor.sources.normalise import receive
 from alignment_monitor.sources.received import ReceivedWriter, day_of, files_of, put, root
 from alignment_monitor.sources.replay import Replay, UnknownDeploymentError, plan_replay
 from alignment_monitor.sources.research import is_research, parse_research
-from alignment_monitor.sources.shapes import parse_record
+from alignment_monitor.sources.shapes import LIST_FIELDS, parse_record
 
 EXAMPLES = 3
 
@@ -211,7 +211,9 @@ def _parsed(
     try:
         raw = parse_research(record) if is_research(record) else parse_record(record)
     except RefusedError as refusal:
-        return refusal, json.dumps(record, default=str)[:_EXCERPT_CHARACTERS]
+        # Only what was to be messages, else the names of the fields: others may tell the user.
+        shown = {name: record[name] for name in LIST_FIELDS if name in record} or list(record)
+        return refusal, json.dumps(shown, default=str)[:_EXCERPT_CHARACTERS]
     raw.deployment = raw.deployment or deployment
     first = raw.messages[:_EXCERPT_MESSAGES]
     return raw, "\n".join(f"{m.role}: {m.content}"[:_EXCERPT_CHARACTERS] for m in first)

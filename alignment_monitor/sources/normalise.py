@@ -38,7 +38,11 @@ _ROLES = {
     "function_call": "tool",
     "observation": "tool",
 }
-_USER_FIELD = re.compile(r'("(?:user|user_id|hashed_ip)"\s*:\s*)(?:"[^"]*"?|[^\s,}"]+)')
+_USER_FIELD = re.compile(
+    r"""((?:user|user_id|hashed_ip)\\*"\s*:\s*)   # in JSON, or in JSON text inside JSON
+    (?:\{[^}]*\}? | \\*"[^"\\]*\\*"? | [^\s,}"\\]+)""",
+    re.VERBOSE,
+)
 _VERSION = re.compile(r"(?:[-_@. :/]v?\d+)+$", re.IGNORECASE)
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 

@@ -113,6 +113,21 @@ def test_bad_csv_rows_never_stop_the_rest(tmp_path):
     assert list(refused.values()) == ["bad_csv", "missing_id", "not_utf8"]
 
 
+def test_a_csv_cell_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LONGEST_LINE", 1_000)
+    rows = 'messages\nfirst\n\n"' + "x\n" * 800 + "last\n"
+    good, refused = read(write(tmp_path / "a.csv", rows))
+    assert refused == {"a.csv:4": "bad_csv"}
+    texts = [record["messages"] for record in good.values()]
+    assert (texts[0], texts[-1]) == ("first", "last")
+
+
+def test_a_large_json_file_says_how_to_split_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST_JSON", 10)
+    with pytest.raises(SourceFileError, match="jq -c"):
+        read(write(tmp_path / "a.json", LINES[0]))
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
 def test_an_empty_file_holds_no_record(tmp_path, name):
     assert read(write(tmp_path / name, "")) == ({}, {})
@@ -131,6 +146,7 @@ def half_a_parquet(path):
         ("a.jsonl.gz", b"plain text", "is not gzip"),
         ("a.json", b'[{"a": ', "not JSON at line 1"),
         ("a.json", b'["caf\xe9"]', "not UTF-8"),
+        ("a.json", b"[" * 100_000, "nested too deep"),
         ("a.csv", b"one,two\n1,2\n", "needs a column messages"),
         ("a.xlsx", b"PK", "files of this kind"),
     ],

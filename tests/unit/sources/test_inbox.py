@@ -207,7 +207,9 @@ def test_no_user_reaches_the_lake(tmp_path, bring, settings):
             tmp_path / "a.jsonl",
             record(0, user_id="alice.smith"),
             record(1, user_id="alice.smith", model=None),
-            record(2, user_id="alice.smith", messages=["odd"], metadata={"user_id": "alice.smith"}),
+            record(2, messages=["odd"], metadata={"user_id": "alice.smith"}),
+            {"user": {"id": "alice.smith"}, "text": "no list of messages"},
+            record(3, metadata='{"user_id": "alice.smith"}'),
             '{"user_id": "alice.smith", broken',
         )
     )

@@ -132,6 +132,8 @@ def test_an_excerpt_is_short_redacted_and_without_the_user(row):
         '{"user_id": "[USER]", "user":"[USER]", "x": "[EMAIL]"'
     )
     assert excerpt('{"user_id": "alice') == '{"user_id": "[USER]"'
+    for hidden in ('{"user": {"id": "alice"}', r'{"metadata": "{\"user_id\": \"alice\", 1'):
+        assert "alice" not in excerpt(hidden)
     assert len(excerpt("word " * 1_000)) == 200
     # A cut through a secret would leave a part that no pattern knows.
     assert "sk-" not in excerpt("a@example.com " * 70 + "sk-proj-" + "a1" * 40)

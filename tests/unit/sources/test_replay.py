@@ -75,6 +75,13 @@ def test_messages_are_thirty_seconds_apart_and_long_dialogues_fit_a_day():
     assert long.started_at.date() == long.ended_at.date()
 
 
+def test_without_identifiers_the_words_spread_them():
+    conversations = [undated("a", n) for n in range(200)]
+    for conversation in conversations:
+        conversation.conversation_id = ""
+    assert len(days_by_deployment(replayed(conversations, 10))["a"]) == 10
+
+
 def test_dated_and_nameless_conversations_stay_as_they_are():
     dated = RawConversation("x", [], "a", ended_at=datetime(2025, 1, 1, tzinfo=UTC))
     nameless = RawConversation("y", [])

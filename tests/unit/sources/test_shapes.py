@@ -108,6 +108,19 @@ def test_a_user_in_the_metadata_is_no_segment():
     assert (raw.user_id, raw.segments) == ("u9", {"surface": "app"})
 
 
+def test_an_object_for_a_user_and_attributes_as_json_text():
+    raw = parse_record(
+        {
+            "messages": [{"role": "user", "content": np.array(["a", {"type": "file"}, 7])}],
+            "user": {"id": 7, "mail": "x"},
+            "metadata": '{"surface": "app"}',
+            "segment": "beta",
+        }
+    )
+    assert said(raw) == [("user", "a\n[file]\n[part]")]
+    assert (raw.user_id, raw.segments) == ("7", {"surface": "app", "segment": "beta"})
+
+
 @pytest.mark.parametrize(
     ("record", "rule"),
     [
