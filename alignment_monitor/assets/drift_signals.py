@@ -23,7 +23,7 @@ def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Mat
     """Sequential detection against each family's baseline, both ways, and coverage."""
     days = days_of(context)
     tables = [
-        pa.Table.from_pandas(frame, schema=DRIFT_SIGNALS.schema, preserve_index=False)
+        DRIFT_SIGNALS.from_frame(frame)
         for frame in (_model_signals(monitor, days), _coverage(monitor, days))
     ]
     table = pa.concat_tables(tables)

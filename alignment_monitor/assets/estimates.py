@@ -28,8 +28,7 @@ def estimates(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Materia
     for done, day in enumerate(days, 1):
         frames = [window_estimates(history, day=day, window_days=window) for window in windows]
         frame = pd.concat(frames, ignore_index=True)
-        table = pa.Table.from_pandas(frame, schema=ESTIMATES.schema, preserve_index=False)
-        written = monitor.lake.write(ESTIMATES, day, table)
+        written = monitor.lake.write(ESTIMATES, day, ESTIMATES.from_frame(frame))
         counts[day] = written.num_rows
         progress.report("estimates", done, len(days))
     write_parquet(_all(monitor), monitor.mart(ESTIMATES.name))

@@ -12,13 +12,15 @@ from alignment_monitor.partitions import days_between
 from alignment_monitor.resources.monitor import Monitor
 
 
-def _check(table: str, needs: tuple[str, ...], description: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=table, name=f"{table}_are_sound", blocking=True, description=description)
+def _check(
+    name: str, table: str, needs: tuple[str, ...], description: str
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=table, name=name, blocking=True, description=description)
     def check(context: dg.AssetCheckExecutionContext, monitor: Monitor) -> dg.AssetCheckResult:
         span = context.partition_key_range
         first, last = date.fromisoformat(span.start), date.fromisoformat(span.end)
         days = list(days_between(first, last))
-        tables = {name: monitor.lake.read(LAKE_TABLES[name], days) for name in needs}
+        tables = {need: monitor.lake.read(LAKE_TABLES[need], days) for need in needs}
         validation = check_table(table, tables)
         write_data_docs({table: validation}, monitor.settings.home / "data_docs")
         _record(monitor, table, validation, first, last)
@@ -55,16 +57,19 @@ def _result(validation: Validation) -> dg.AssetCheckResult:
 
 
 conversations_are_sound = _check(
+    "conversations_are_sound",
     "conversations",
     ("conversations", "quarantine", "intake"),
     "Keys, types and roles hold; every record received is accounted for.",
 )
 judging_sample_is_sound = _check(
+    "judging_sample_is_sound",
     "judging_sample",
     ("judging_sample", "conversations"),
     "Each sampled message exists once, with a probability in (0, 1].",
 )
 verdicts_are_sound = _check(
+    "verdicts_are_sound",
     "verdicts",
     ("verdicts", "judging_sample", "conversations"),
     "Levels are in range; each quote stands literally in its message.",

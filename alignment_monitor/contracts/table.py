@@ -1,9 +1,12 @@
 """What a contract is, and the nested types that several share."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 TURN = pa.struct(
@@ -45,6 +48,22 @@ class Table:
             if unknown := row.keys() - known:
                 raise ValueError(f"{self.name}: no such column {sorted(unknown)}")
         return self.conform(pa.Table.from_pylist(rows, schema=self.schema))
+
+    def from_frame(self, frame: "pd.DataFrame") -> pa.Table:
+        """Make an Arrow table of this contract from a data frame, whose NaN and NaT mean missing.
+
+        A column without any value has lost its type in pandas; here the contract gives it back.
+
+        Raises:
+            ValueError: as ``table``.
+        """
+        columns = [
+            pa.array(frame[field.name].astype(object), type=field.type, from_pandas=True)
+            for field in self.schema
+            if field.name in frame
+        ]
+        names = [name for name in self.schema.names if name in frame]
+        return self.conform(pa.table(dict(zip(names, columns, strict=True))))
 
     def conform(self, table: pa.Table) -> pa.Table:
         """Cast to the contract's columns and types and sort by key, so that files are identical.

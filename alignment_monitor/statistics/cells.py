@@ -74,3 +74,10 @@ def canonical(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 def day_of(values: pd.Series) -> pd.Series:
     """Dates or times as days, for whatever a reader makes of a DATE column."""
     return pd.to_datetime(values).astype("datetime64[s]").dt.normalize()
+
+
+def shaped(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The frame with exactly these columns; those it lacks are empty, whatever their type."""
+    absent = [name for name in columns if name not in frame.columns]
+    empty = pd.DataFrame(None, index=frame.index, columns=absent, dtype=object)
+    return pd.concat([frame, empty], axis=1)[list(columns)]

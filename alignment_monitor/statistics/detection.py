@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
-from alignment_monitor.statistics.cells import Floats, Integers, day_of
+from alignment_monitor.statistics.cells import Floats, Integers, day_of, shaped
 from alignment_monitor.statistics.charts import DIRECTIONS, run_charts
 from alignment_monitor.statistics.decisions import Run, decisions
 from alignment_monitor.statistics.standardise import Streams, daily_streams
@@ -71,7 +71,7 @@ def detect(
     ]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     rows = rows.assign(type="MODEL", average_run_length_days=run_length, version=1)
-    return rows.reindex(columns=DRIFT_SIGNALS.schema.names)
+    return shaped(rows, DRIFT_SIGNALS.schema.names)
 
 
 def _known(

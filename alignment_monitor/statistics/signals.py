@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
-from alignment_monitor.statistics.cells import day_of
+from alignment_monitor.statistics.cells import day_of, shaped
 
 SERIES = "PIPELINE/all/coverage/down"
 ANSWERED = ("judged", "judged_partly", "judge_refused", "judge_invalid", "judge_failed")
@@ -64,7 +64,7 @@ def coverage_signals(
         type="PIPELINE",
         version=1,
     )
-    return rows.reindex(columns=DRIFT_SIGNALS.schema.names)
+    return shaped(rows, DRIFT_SIGNALS.schema.names)
 
 
 def _by_day(

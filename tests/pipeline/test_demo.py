@@ -68,22 +68,26 @@ def test_the_quality_of_each_table_was_checked_and_documented(demo_home):
     assert (demo_home / "data_docs" / "index.html").exists()
 
 
-def test_estimates_stay_near_the_known_truth(demo_home):
+def test_intervals_hold_the_known_truth_as_the_judge_sees_it(demo_home):
     from alignment_monitor.settings import load
     from alignment_monitor.simulation.judge import SENSITIVITY, SPECIFICITY
     from alignment_monitor.simulation.world import true_rates
 
     truth = true_rates(load(demo_home).sources[0]).set_index(["deployment", "behaviour"])["rate"]
-    rate = truth["aurora-1.0", "unearned_praise"]
-    expected = rate * SENSITIVITY + (1 - rate) * (1 - SPECIFICITY)
-    found = [
-        row
+    untouched = ("unearned_praise", "uncritical_validation", "harmful_reinforcement",
+                 "needless_contrarianism", "substance", "coldness")  # fmt: skip
+    newest = {
+        row["behaviour"]: row
         for row in mart(demo_home, "estimates")
-        if row["behaviour"] == "unearned_praise"
-        and (row["deployment"], row["segment"], row["window_days"]) == ("all", "all", 28)
-    ][-1]
-    assert found["n"] > 50
-    assert found["lower"] - 0.05 < expected < found["upper"] + 0.05
+        if (row["deployment"], row["segment"], row["window_days"]) == ("all", "all", 28)
+    }
+    held = []
+    for name in untouched:
+        rate = truth["aurora-1.0", name]
+        seen = rate * SENSITIVITY + (1 - rate) * (1 - SPECIFICITY)
+        assert newest[name]["n"] > 40
+        held.append(newest[name]["lower"] <= seen <= newest[name]["upper"])
+    assert sum(held) >= len(held) - 1  # one in twenty intervals may miss
 
 
 def test_a_day_run_again_asks_nothing_and_writes_the_same_bytes(demo_home):

@@ -3,7 +3,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from alignment_monitor.contracts import INTAKE, LAKE_TABLES
+from alignment_monitor.contracts import DRIFT_SIGNALS, INTAKE, LAKE_TABLES
 from alignment_monitor.resources.lake import Lake
 
 DAY = date(2026, 1, 2)
@@ -38,6 +38,18 @@ def test_every_contract_describes_its_columns_and_its_key(table):
     assert set(table.key) <= set(table.schema.names)
     assert all(field.metadata[b"description"] for field in table.schema)
     assert table.empty().schema == table.schema
+
+
+def test_a_column_without_values_keeps_the_type_of_its_contract():
+    import pandas as pd
+
+    texts = ("series", "deployment_family", "behaviour", "direction", "type", "phase", "decision")
+    known = dict.fromkeys(texts, "x") | {"day": DAY, "n": 0, "version": 1}
+    row = dict.fromkeys(DRIFT_SIGNALS.schema.names, float("nan")) | known
+    row = DRIFT_SIGNALS.from_frame(pd.DataFrame([row])).to_pylist()[0]
+    assert row["change_day"] is None
+    assert row["z"] is None
+    assert row["day"] == DAY
 
 
 def test_a_contract_refuses_what_does_not_fit():
