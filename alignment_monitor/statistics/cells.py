@@ -54,21 +54,38 @@ def group(*columns: Integers) -> Groups:
     return Groups(inverse, first)
 
 
-def encode(labels: pd.Series) -> tuple[Integers, NDArray[np.object_]]:
-    """Code of each label, and the labels in sorted order."""
-    codes, uniques = pd.factorize(labels, sort=True)
-    return codes.astype(np.int64), np.asarray(uniques, dtype=object)
+@dataclass(frozen=True)
+class Coded:
+    """Columns of labels as numbers, rows sorted by them: sums do not depend on the rows' order.
+
+    Attributes:
+        order: position of each row in the frame it came from.
+        codes: code of each row's label, by column.
+        labels: labels in sorted order, by column; a code is a position in them.
+    """
+
+    order: Integers
+    codes: dict[str, Integers]
+    labels: dict[str, NDArray[np.object_]]
+
+    def first(self, name: str, groups: Groups) -> NDArray[np.object_]:
+        """A column's label in each group."""
+        return self.labels[name][self.codes[name][groups.first]]
+
+
+def encode(frame: pd.DataFrame, names: Sequence[str]) -> Coded:
+    """Number the labels of columns, and sort the rows by them."""
+    codes, labels = {}, {}
+    for name in names:
+        code, uniques = pd.factorize(frame[name], sort=True)
+        codes[name], labels[name] = code.astype(np.int64), np.asarray(uniques, dtype=object)
+    order = np.lexsort(list(codes.values())[::-1]).astype(np.int64)
+    return Coded(order, {name: code[order] for name, code in codes.items()}, labels)
 
 
 def total(values: Floats) -> Floats:
     """Sum over the last axis, strictly in order: zeros inserted anywhere change no digit."""
     return np.cumsum(values, axis=-1)[..., -1]
-
-
-def canonical(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The rows sorted by their keys, so that sums agree to the last digit whatever their order."""
-    codes = [encode(frame[name])[0] for name in keys]
-    return frame.iloc[np.lexsort(codes[::-1])] if len(frame) else frame
 
 
 def day_of(values: pd.Series) -> pd.Series:

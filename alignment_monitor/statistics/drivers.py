@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from alignment_monitor.statistics.cells import canonical, day_of
+from alignment_monitor.statistics.cells import day_of
 
 SUMS = ["n_o", "sum_do", "sum_dy"]
 
@@ -36,7 +36,7 @@ def drivers(
     days = day_of(user_days["day"])
     mine = (user_days["deployment_family"] == family) & (user_days["behaviour"] == behaviour)
     rows = user_days[mine & (days <= pd.Timestamp(day))]
-    rows = canonical(rows, ("rubric_version", "panel", "segment", "user_key", "day"))
+    rows = rows.sort_values(["rubric_version", "panel", "segment", "user_key", "day"])
     since = day_of(rows["day"]) >= pd.Timestamp(change_day)
     in_use = rows[since].groupby(["rubric_version", "panel"])["n_o"].sum()
     if in_use.sum() == 0:

@@ -17,7 +17,6 @@ from alignment_monitor.statistics.cells import (
     Floats,
     Groups,
     Integers,
-    canonical,
     day_of,
     encode,
     group,
@@ -27,6 +26,7 @@ from alignment_monitor.statistics.intervals import effective_n, t_quantile, wils
 
 METHOD = "Hajek ratio, clustered by user; Wilson on effective n, t quantile"
 CELL = ("deployment_family", "deployment", "segment", "behaviour", "rubric_version", "panel")
+KEYS = (*CELL, "user_key", "day")
 ROLLED_UP = ("deployment", "segment")
 SUMS = ("n", "n_o", "sum_d", "sum_do", "sum_dy")
 ALL = "all"
@@ -45,18 +45,15 @@ def window_estimates(user_days: pd.DataFrame, *, day: date, window_days: int) ->
         opportunity has no rate (NO DATA), never zero.
     """
     ages = (pd.Timestamp(day) - day_of(user_days["day"])).dt.days.to_numpy()
-    window = canonical(user_days[(ages >= 0) & (ages < window_days)], (*CELL, "user_key", "day"))
-    users = encode(window["user_key"])[0]
-    coded = {name: encode(window[name]) for name in CELL}
+    window = user_days.loc[(ages >= 0) & (ages < window_days), [*KEYS, *SUMS]]
+    coded = encode(window, KEYS)
+    values = {name: window[name].to_numpy(dtype=float)[coded.order] for name in SUMS}
     parts = []
     for rolled in product((True, False), repeat=len(ROLLED_UP)):
         names = {name for name, is_rolled in zip(ROLLED_UP, rolled, strict=True) if is_rolled}
-        cells = group(*(codes * (name not in names) for name, (codes, _) in coded.items()))
-        labels = {
-            name: ALL if name in names else uniques[codes[cells.first]]
-            for name, (codes, uniques) in coded.items()
-        }
-        parts.append(_estimates(window, cells, users).assign(**labels))
+        cells = group(*(coded.codes[name] for name in CELL if name not in names))
+        labels = {name: ALL if name in names else coded.first(name, cells) for name in CELL}
+        parts.append(_estimates(values, cells, coded.codes["user_key"]).assign(**labels))
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.drop_duplicates(list(CELL))  # a segment may itself be called 'all'
     rows = rows.assign(
@@ -70,8 +67,7 @@ def window_estimates(user_days: pd.DataFrame, *, day: date, window_days: int) ->
     return rows[ESTIMATES.schema.names].reset_index(drop=True)
 
 
-def _estimates(window: pd.DataFrame, cells: Groups, users: Integers) -> pd.DataFrame:
-    values = {name: window[name].to_numpy(dtype=float) for name in SUMS}
+def _estimates(values: Mapping[str, Floats], cells: Groups, users: Integers) -> pd.DataFrame:
     sums = {name: cells.sum(column) for name, column in values.items()}
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(sums["n_o"] > 0, np.clip(sums["sum_dy"] / sums["sum_do"], 0, 1), np.nan)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from alignment_monitor.statistics.cells import (
     Floats,
     Integers,
-    canonical,
     day_of,
     encode,
     group,
@@ -77,18 +76,22 @@ class Streams:
 def read_rows(user_days: pd.DataFrame, first: pd.Timestamp) -> tuple[Rows, pd.DataFrame]:
     """Rows with an opportunity as arrays, days counted from the first, and labels of streams."""
     frame = user_days[user_days["n_o"] > 0]
-    frame = canonical(frame, (*STREAM, "segment", "user_key", "day", "deployment"))
-    streams = group(*(encode(frame[name])[0] for name in STREAM))
-    rows = Rows(
-        stream=streams.code,
-        day=(day_of(frame["day"]) - first).dt.days.to_numpy().astype(np.int64),
-        segment=encode(frame["segment"])[0],
-        user=encode(frame["user_key"])[0],
-        n=frame["n_o"].to_numpy(dtype=float),
-        d_o=frame["sum_do"].to_numpy(dtype=float),
-        d_y=frame["sum_dy"].to_numpy(dtype=float),
+    coded = encode(frame, (*STREAM, "segment", "user_key", "day", "deployment"))
+    streams = group(*(coded.codes[name] for name in STREAM))
+    days = (day_of(frame["day"]) - first).dt.days.to_numpy().astype(np.int64)
+    n, d_o, d_y = (
+        frame[name].to_numpy(dtype=float)[coded.order] for name in ("n_o", "sum_do", "sum_dy")
     )
-    return rows, frame[list(STREAM)].iloc[streams.first].reset_index(drop=True)
+    rows = Rows(
+        streams.code,
+        days[coded.order],
+        coded.codes["segment"],
+        coded.codes["user_key"],
+        n,
+        d_o,
+        d_y,
+    )
+    return rows, pd.DataFrame({name: coded.first(name, streams) for name in STREAM})
 
 
 def daily_streams(
