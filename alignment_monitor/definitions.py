@@ -7,7 +7,6 @@ Nothing is decided here; each name leads to the module of the same name in ``ass
 """
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from alignment_monitor import schedules
 from alignment_monitor.assets.alerts import alerts
@@ -19,7 +18,7 @@ from alignment_monitor.assets.judging_sample import judging_sample
 from alignment_monitor.assets.screenings import screenings
 from alignment_monitor.assets.transcripts import transcripts
 from alignment_monitor.assets.verdicts import verdicts
-from alignment_monitor.assets.warehouse import project, warehouse
+from alignment_monitor.assets.warehouse import warehouse
 from alignment_monitor.checks.asset_checks import (
     conversations_are_sound,
     judging_sample_is_sound,
@@ -44,10 +43,7 @@ defs = dg.Definitions(
     jobs=[schedules.daily_monitoring, schedules.delivery_job],
     schedules=[schedules.daily, schedules.hourly_recheck, schedules.hourly_delivery],
     sensors=[schedules.failed_run],
-    resources={
-        "monitor": Monitor(),
-        "dbt": DbtCliResource(project_dir=project),
-    },
+    resources={"monitor": Monitor()},
     # The multiprocess executor imports everything anew for each step; judging is bound by the
     # judge, not by this process.
     executor=dg.in_process_executor,

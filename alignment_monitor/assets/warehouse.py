@@ -3,20 +3,18 @@
 Here belong: where dbt finds its project and its files, and how its models join the graph.
 """
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from alignment_monitor.assets.shared import OWNERS
+from alignment_monitor.resources.dbt import run_dbt
 from alignment_monitor.resources.monitor import Monitor
-from alignment_monitor.settings import Settings
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
@@ -49,32 +47,36 @@ class ByLayer(DagsterDbtTranslator):
         return OWNERS
 
 
-def dbt_environment(settings: Settings, first: date, last: date) -> dict[str, str]:
-    """What dbt is told: where things lie, and which days are new."""
-    settings.marts.mkdir(parents=True, exist_ok=True)
-    return {
-        "ALIGNMENT_MONITOR_LAKE": str(settings.lake),
-        "ALIGNMENT_MONITOR_MARTS": str(settings.marts),
-        "ALIGNMENT_MONITOR_WAREHOUSE": str(settings.warehouse),
-        "ALIGNMENT_MONITOR_FROM_DAY": first.isoformat(),
-        "ALIGNMENT_MONITOR_TO_DAY": last.isoformat(),
-    }
-
-
 @dbt_assets(
     manifest=project.manifest_path, project=project, dagster_dbt_translator=ByLayer(), name="dbt"
 )
-def warehouse(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, monitor: Monitor
-) -> Iterator[Any]:
+def warehouse(context: dg.AssetExecutionContext, monitor: Monitor) -> Iterator[Any]:
     """Build models and their tests for the days of the run; a failed test stops what follows."""
     tags = context.run.tags
     if _RANGE[0] in tags:
-        first, last = (date.fromisoformat(tags[name]) for name in _RANGE)
+        first, last = (tags[name] for name in _RANGE)
     else:
-        first = last = date.fromisoformat(tags["dagster/partition"])
-    os.environ.update(dbt_environment(monitor.settings, first, last))
-    command = ["build", "--exclude-resource-type", "unit_test"]
-    # The library repeats every line of dbt on stdout; each is an event of the run anyway.
-    with (monitor.settings.home / "dbt.log").open("w") as log, contextlib.redirect_stdout(log):
-        yield from dbt.cli(command, context=context).stream()
+        first = last = tags["dagster/partition"]
+    settings = monitor.settings
+    settings.marts.mkdir(parents=True, exist_ok=True)
+    target = settings.home / "dbt"
+    events = run_dbt(
+        project.project_dir,
+        target,
+        ["build", "--exclude-resource-type", "unit_test"],
+        {
+            "ALIGNMENT_MONITOR_LAKE": str(settings.lake),
+            "ALIGNMENT_MONITOR_MARTS": str(settings.marts),
+            "ALIGNMENT_MONITOR_WAREHOUSE": str(settings.warehouse),
+            "ALIGNMENT_MONITOR_FROM_DAY": first,
+            "ALIGNMENT_MONITOR_TO_DAY": last,
+        },
+    )
+    for event in events:
+        yield from event.to_default_asset_events(
+            manifest=project.manifest_path,
+            dagster_dbt_translator=ByLayer(),
+            context=context,
+            target_path=target,
+            project=project,
+        )
