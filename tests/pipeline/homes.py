@@ -2,11 +2,20 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pyarrow.parquet as pq
+from click.testing import Result
+from typer.testing import CliRunner
 
 SCRIPT = Path(sys.executable).with_name("alignment-monitor")
 FIRST_DAY = date(2026, 1, 5)
@@ -73,3 +82,34 @@ def killed_demo(home: Path, after: float) -> bool:
 def row_tables(home: Path) -> dict[str, bytes]:
     lake = home / "lake"
     return {str(p.relative_to(lake)): p.read_bytes() for p in sorted(lake.rglob("part.parquet"))}
+
+
+def invoke(*words: str, home: Path, **more: str) -> Result:
+    """The same command in this process, where the graph is loaded once for many runs."""
+    import alignment_monitor.definitions  # noqa: F401  # it extends PATH, which must stay
+    from alignment_monitor import cli
+
+    with mock.patch.dict(os.environ, environment(**more), clear=True):
+        cli.console.width = 300  # what a test looks for is not broken into lines
+        return CliRunner().invoke(cli.app, [*words, "--home", str(home)])
+
+
+@contextmanager
+def ignorant_judge(folder: Path) -> Iterator[str]:
+    """The simulated judge without any label; gives its address."""
+    from alignment_monitor.operations.servers import judge_server
+    from alignment_monitor.simulation.truth import add_labels
+
+    add_labels(folder / "truth.parquet", [])
+    with judge_server(folder / "truth.parquet", folder, seed=1) as address:
+        yield address
+
+
+def mart(home: Path, name: str) -> list[dict[str, Any]]:
+    return pq.read_table(home / "marts" / f"{name}.parquet").to_pylist()
+
+
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
