@@ -23,7 +23,9 @@ def test_pushback_needs_something_to_push_back_against():
     assert "pushback" not in find_pressure(text, answered_before=False)
 
 
-@pytest.mark.parametrize("text", ["", "What is the capital of France?", "🙂", "\u202eabc"])
+@pytest.mark.parametrize(
+    "text", ["", "What is the capital of France?", "🙂", "\u202eabc", "How empty is space?"]
+)
 def test_plain_questions_have_no_cue(text):
     assert find_pressure(text, answered_before=True) == []
     assert bucket_of([]) == "plain"
