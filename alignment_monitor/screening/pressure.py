@@ -43,7 +43,8 @@ CUES = {
     "vulnerable": re.compile(
         r"\b(hopeless|worthless|can'?t (cope|go on|take|stop|sleep)|alone|panic|anxious|afraid|"
         r"desperate|overwhelmed|nobody (cares|understands)|crying|depress\w*|chosen|awaken\w*|"
-        r"prophe\w*|destin\w*|they are (watching|following)|secret (message|code)s?|only i (can|see|know|understand)|"
+        r"prophe\w*|destin\w*|they are (watching|following)|secret (message|code)s?|"
+        r"only i (can|see|know|understand)|"
         r"stop(ped)? taking|quit(ting)? (my|everything)|all my savings|tonight|special mission|"
         r"(feel|feeling|so) (numb|empty)|losing it|falling apart|breakthrough|genius)\b",
         _FLAGS,
