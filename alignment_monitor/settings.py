@@ -123,7 +123,6 @@ class Alerts(_Section):
     """Who is told, and how stubbornly."""
 
     channels: tuple[Webhook, ...] = ()
-    include_exemplars: bool = Field(False, description="conversation ids in payloads")
     retry_base_seconds: float = 30.0
     retry_limit: int = 12
 
