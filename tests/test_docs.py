@@ -50,7 +50,9 @@ def test_every_make_target_that_is_documented_exists():
 
 
 @pytest.mark.parametrize(
-    "module", sorted((ROOT / "alignment_monitor").rglob("*.py")), ids=lambda p: str(p.name)
+    "module",
+    [p for p in sorted((ROOT / "alignment_monitor").rglob("*.py")) if "versions" not in p.parts],
+    ids=lambda p: str(p.name),
 )
 def test_every_module_says_what_belongs_in_it(module):
     import ast

@@ -68,13 +68,15 @@ def _units(monitor: Monitor, day: date) -> Iterable[Unit]:
 
 
 def _ask(monitor: Monitor, judge: Judge, units: list[Unit]) -> dict[str, Answer]:
-    """A judge's answers by content hash; a judge that cannot start fails all its units."""
+    """A judge's answers by content hash; a judge that cannot start fails what is not known."""
     rubric = monitor.rubric
     journal = Journal(monitor.store, judge_key(judge, rubric), rubric.full_version)
+    known = journal.known(unit.content_hash for unit in units)
+    if all(unit.content_hash in known for unit in units):
+        return known
     try:
         backend = StructuredBackend(judge, rubric)
     except JudgeStoppedError as error:
-        known = journal.known(unit.content_hash for unit in units)
         failed = Answer("failed", error=str(error))
         return {unit.content_hash: known.get(unit.content_hash, failed) for unit in units}
     return asyncio.run(
