@@ -46,6 +46,7 @@ browser: ## Install Chromium for the page tests, where this machine lets us
 
 bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python benchmarks/detection_null.py
+	@$(BIN)/python benchmarks/demo_seeds.py 20
 
 clean: ## Remove the virtual environment and the demo's home
 	rm -rf $(VENV) .alignment_monitor dbt_project/target

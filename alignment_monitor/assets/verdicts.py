@@ -30,7 +30,7 @@ from alignment_monitor.settings import Judge
 def verdicts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
     """Each judge's answers about each sampled message; what the journal has is not asked again."""
     days = days_of(context)
-    units = {day: list(_units(monitor, day)) for day in days}
+    units = {day: list(day_units(monitor, day)) for day in days}
     everything = [unit for of_day in units.values() for unit in of_day]
     judges = monitor.settings.judging.judges
     answers = {judge.name: _ask(monitor, judge, everything) for judge in judges}
@@ -47,7 +47,7 @@ def verdicts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Material
     return described(counts, written, answers={name: states.count(name) for name in set(states)})
 
 
-def _units(monitor: Monitor, day: date) -> Iterable[Unit]:
+def day_units(monitor: Monitor, day: date) -> Iterable[Unit]:
     """The day's selected messages with their context."""
     selected: dict[str, list[int]] = {}
     for row in monitor.lake.read(JUDGING_SAMPLE, [day]).to_pylist():
