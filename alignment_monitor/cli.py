@@ -1,13 +1,15 @@
 """The command ``alignment-monitor``: each command is a few lines that call the package."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from alignment_monitor.settings import Settings, SettingsError, home_folder, load
+from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder, load
 
 app = typer.Typer(
     help="Tells you when the language model you serve has become more sycophantic.",
@@ -47,8 +49,12 @@ def demo(
     from alignment_monitor.operations import demo as steps
     from alignment_monitor.operations import terminal
 
-    folder = home_folder(home) / steps.FOLDER if home is None else home_folder(home)
-    settings = steps.demo_settings(folder, days=days, seed=seed, last_day=_yesterday())
+    folder = _demo_home(home)
+    _require_writable(folder)
+    try:
+        settings = steps.demo_settings(folder, days=days, seed=seed, last_day=_yesterday())
+    except SettingsError as error:
+        _fail(str(error))
     console.print(terminal.demo_banner())
     if steps.is_complete(settings):
         console.print("All days are already there; nothing to run.")
@@ -66,6 +72,7 @@ def init(home: Home = None) -> None:
     """Write a commented monitor.yaml, with defaults that work."""
     from alignment_monitor.operations.starter import write_starter
 
+    _require_writable(home_folder(home))
     path, created = write_starter(home_folder(home))
     console.print(f"{'Wrote' if created else 'Kept'} {path}")
     console.print(
@@ -99,10 +106,12 @@ def import_(
     from alignment_monitor.sources.files import SourceFileError
     from alignment_monitor.sources.inbox import import_file
 
+    settings = _settings(home)
+    _require_writable(settings.home)
     try:
         report = import_file(
             path,
-            _settings(home),
+            settings,
             now=datetime.now(UTC),
             replay_days=replay_days if replay else None,
             last_day=last_day.date() if last_day else _yesterday(),
@@ -111,7 +120,7 @@ def import_(
         )
     except SourceFileError as error:
         _fail(str(error))
-    console.print(terminal.import_report(path, report))
+    console.print(terminal.import_report(path, report, settings, newest=_yesterday()))
 
 
 @app.command()
@@ -131,7 +140,9 @@ def backfill(first: First = None, last: Last = None, home: Home = None) -> None:
     if not received and not (first and last):
         _fail("Nothing was imported yet: give --from and --to, or import a file first.")
     start = first.date() if first else received[0]
-    _run(settings, start, last.date() if last else received[-1])
+    if start > _yesterday():
+        _fail(f"{start} is not over yet: a day can be run once it has ended in UTC.")
+    _run(settings, start, last.date() if last else min(received[-1], _yesterday()))
 
 
 @app.command()
@@ -145,16 +156,15 @@ def status(home: Home = None) -> None:
 @app.command()
 def dashboard(
     home: Home = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Show the demo's home.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Show what `demo` made.")] = False,
     port: Annotated[int, typer.Option(help="First port to try.")] = 8501,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the one in the background.")] = False,
 ) -> None:
     """Serve the dashboard on this machine, in the foreground."""
     from alignment_monitor.operations import servers
-    from alignment_monitor.operations.demo import FOLDER
     from alignment_monitor.operations.pipeline import prepare_dagster_home
 
-    settings = load(home_folder(home) / FOLDER) if demo else _settings(home)
+    settings = _settings(_demo_home(home) if demo else home)
     if stop:
         console.print("Stopped." if servers.stop_dashboard(settings) else "None was running.")
         return
@@ -190,10 +200,20 @@ def judge_serve(
     """Serve a simulated judge that answers from known labels; unknown text is not applicable."""
     from alignment_monitor.operations.labels import known_labels
     from alignment_monitor.simulation.judge_server import build_app, serve
+    from alignment_monitor.sources.files import SourceFileError
 
-    truth = known_labels(_settings(home), labels or [])
+    settings = _settings(home)
+    _require_writable(settings.home)
+    try:
+        app = build_app(known_labels(settings, labels or []), request_log=log)
+    except (SourceFileError, OSError) as error:
+        _fail(str(error))
     console.print(f"Simulated judge: export OPENAI_BASE_URL=http://127.0.0.1:{port}/v1")
-    serve(build_app(truth, request_log=log), port=port)
+    try:
+        serve(app, port=port)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        _fail(f"Port {port} cannot be used ({reason}): choose another with --port.")
 
 
 def _run(settings: Settings, first: date, last: date) -> None:
@@ -203,8 +223,16 @@ def _run(settings: Settings, first: date, last: date) -> None:
 
     if problem := missing_key(settings):
         _fail(problem)
-    if first < settings.first_day or last > datetime.now(UTC).date() or first > last:
-        _fail(f"Days must lie in order between {settings.first_day} (first_day) and today.")
+    if first < settings.first_day:
+        _fail(
+            f"{first} lies before first_day, {settings.first_day}: to monitor days from then on, "
+            f"set first_day: {first} in {settings.home / FILE_NAME}."
+        )
+    if last > _yesterday():
+        _fail(f"{last} is not over yet: a day can be run once it has ended in UTC.")
+    if first > last:
+        _fail(f"The first day, {first}, comes after the last, {last}: turn them round.")
+    _require_writable(settings.home)
     with terminal.progress_bars(console):
         outcome = run_days(settings, first, last)
     _end(outcome.problems)
@@ -224,8 +252,22 @@ def _settings(home: Path | None) -> Settings:
         _fail(str(error))
 
 
+def _demo_home(home: Path | None) -> Path:
+    """Where the demo lives: in the folder that was named, else beside what is real."""
+    from alignment_monitor.operations.demo import FOLDER
+
+    return home_folder(home) if home else home_folder() / FOLDER
+
+
+def _require_writable(home: Path) -> None:
+    from alignment_monitor.operations.doctor import unwritable
+
+    if problem := unwritable(home):
+        _fail(problem)
+
+
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False).print(f"[red]✗[/] {message}", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(f"[red]✗[/] {escape(message)}", soft_wrap=True)
     raise typer.Exit(2)
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from alignment_monitor.operations import servers
 from alignment_monitor.operations.pipeline import Outcome, run_days
-from alignment_monitor.settings import FILE_NAME, Settings, SimulationSource, load
+from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, SimulationSource, load
 
 FOLDER = "demo"
 MARK = "complete.json"
@@ -22,7 +22,11 @@ JUDGED_A_DAY = 160
 
 
 def demo_settings(home: Path, *, days: int, seed: int, last_day: date) -> Settings:
-    """The demo's home, made at the first call and kept as it is afterwards."""
+    """The demo's home, made at the first call and kept as it is afterwards.
+
+    Raises:
+        SettingsError: the home is another's, or its monitor.yaml cannot be used.
+    """
     path = home / FILE_NAME
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
@@ -31,7 +35,10 @@ def demo_settings(home: Path, *, days: int, seed: int, last_day: date) -> Settin
             _MONITOR_YAML.format(seed=seed, days=days, first_day=first_day, judged=JUDGED_A_DAY),
             encoding="utf-8",
         )
-    return load(home)
+    settings = load(home)
+    if not any(isinstance(source, SimulationSource) for source in settings.sources):
+        raise SettingsError(f"{path} is not the demo's: give the demo a folder of its own")
+    return settings
 
 
 def simulation(settings: Settings) -> SimulationSource:

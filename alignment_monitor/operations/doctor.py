@@ -39,7 +39,8 @@ def examine(home: Path) -> list[Finding]:
     return [
         Finding("configuration", "ok", found),
         _writable(home),
-        *(finding for judge in settings.judging.judges for finding in _judge(judge)),
+        _rubric(settings.judging.rubric),
+        *map(_judge, settings.judging.judges),
         *_channels(settings.alerts.channels),
     ]
 
@@ -56,76 +57,74 @@ def missing_key(settings: Settings) -> str | None:
     )
 
 
+def unwritable(home: Path) -> str | None:
+    """What to do if the home cannot be made or written; null if it can."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=home):
+            return None
+    except OSError as error:
+        return (
+            f"{home} cannot be written ({error.strerror}): choose another with --home or "
+            "ALIGNMENT_MONITOR_HOME, or change its rights"
+        )
+
+
 def _address(judge: Judge) -> str | None:
     return judge.base_url or os.environ.get("OPENAI_BASE_URL")
 
 
 def _writable(home: Path) -> Finding:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=home):
-            pass
-    except OSError as error:
-        return Finding(
-            "home",
-            "fail",
-            f"{home} cannot be written ({error.strerror}): choose "
-            "another with ALIGNMENT_MONITOR_HOME or change its rights",
-        )
+    if problem := unwritable(home):
+        return Finding("home", "fail", problem)
     return Finding("home", "ok", f"{home} can be written")
 
 
-def _judge(judge: Judge) -> list[Finding]:
-    name, key = f"judge {judge.name}", os.environ.get(judge.api_key_variable)
-    if not key and not _address(judge):
-        return [
-            Finding(
-                name,
-                "fail",
-                f"no key: set {judge.api_key_variable}, or OPENAI_BASE_URL for a compatible server",
-            )
-        ]
+def _rubric(name: str) -> Finding:
+    from alignment_monitor.judging.rubric import load_rubric
+
+    try:
+        return Finding("rubric", "ok", load_rubric(name).full_version)
+    except ValueError as error:
+        return Finding("rubric", "fail", f"{error}: mend judging.rubric")
+
+
+def _judge(judge: Judge) -> Finding:
+    name = f"judge {judge.name}"
+    if not os.environ.get(judge.api_key_variable) and not _address(judge):
+        wanted = f"set {judge.api_key_variable}, or OPENAI_BASE_URL for a compatible server"
+        return Finding(name, "fail", f"no key: {wanted}")
+    return Finding(name, *_answer(judge, _address(judge) or "OpenAI"))
+
+
+def _answer(judge: Judge, where: str) -> tuple[str, str]:
+    """State and detail of what a judge's server says when asked for its models."""
     import openai
 
-    client = openai.OpenAI(
-        base_url=_address(judge), api_key=key or "none", max_retries=0, timeout=10
-    )
-    where = _address(judge) or "OpenAI"
+    key = os.environ.get(judge.api_key_variable) or "none"
+    client = openai.OpenAI(base_url=_address(judge), api_key=key, max_retries=0, timeout=10)
     try:
         models = {model.id for model in client.models.list()}
     except openai.AuthenticationError:
-        return [Finding(name, "fail", f"{where} refuses the key in {judge.api_key_variable}")]
+        return "fail", f"{where} refuses the key in {judge.api_key_variable}"
     except openai.APIStatusError as error:
-        return [
-            Finding(
-                name,
-                "warn",
-                f"{where} answers {error.status_code} to a list of models; "
-                "many compatible servers have none",
-            )
-        ]
+        status = f"{where} answers {error.status_code} to a list of models"
+        return "warn", f"{status}; many compatible servers have none"
     except openai.APIError as error:
-        return [
-            Finding(
-                name,
-                "fail",
-                f"{where} cannot be reached ({type(error).__name__}): check "
-                "the address and that the server runs",
-            )
-        ]
-    if judge.model not in models:
-        return [
-            Finding(
-                name,
-                "fail",
-                f"{where} has no model {judge.model!r}: set judging.judges."
-                f"model to one of its {len(models)}",
-            )
-        ]
-    return [Finding(name, "ok", f"{where} answers and has {judge.model}")]
+        reason = f"{where} cannot be reached ({type(error).__name__})"
+        return "fail", f"{reason}: check the address and that the server runs"
+    except (AttributeError, ValueError):  # not the shape, or not even JSON
+        reason = f"{where} does not answer as an OpenAI-compatible server"
+        return "fail", f"{reason}: check the address, which usually ends in /v1"
+    if judge.model in models:
+        return "ok", f"{where} answers and has {judge.model}"
+    advice = f"set judging.judges.model to one of its {len(models)}"
+    return "fail", f"{where} has no model {judge.model!r}: {advice}"
 
 
 def _channels(channels: tuple[Webhook, ...]) -> list[Finding]:
+    from alignment_monitor.alerting.channels import ChannelError, open_webhook
+
     if not channels:
         return [
             Finding(
@@ -137,11 +136,10 @@ def _channels(channels: tuple[Webhook, ...]) -> list[Finding]:
         ]
     findings = []
     for channel in channels:
-        needed = [channel.secret_variable, *([] if channel.url else [channel.url_variable])]
-        missing = [name for name in needed if not name or not os.environ.get(name)]
-        findings.append(
-            Finding(f"alerts {channel.name}", "fail", f"not set: {', '.join(map(str, missing))}")
-            if missing
-            else Finding(f"alerts {channel.name}", "ok", "address and secret are set")
-        )
+        try:
+            open_webhook(channel)
+        except ChannelError as error:
+            findings.append(Finding(f"alerts {channel.name}", "fail", str(error)))
+        else:
+            findings.append(Finding(f"alerts {channel.name}", "ok", "address and secret are set"))
     return findings

@@ -128,7 +128,7 @@ def _running(state: Path) -> str | None:
     known = json.loads(state.read_text())
     try:
         os.kill(known["pid"], 0)
-    except ProcessLookupError:
+    except OSError:  # gone, or its number is another's by now
         return None
     return str(known["address"]) if _healthy(known["port"]) else None
 

@@ -4,6 +4,7 @@ import os
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from rich.text import Text
 
 from alignment_monitor import progress
 from alignment_monitor.operations import servers
+from alignment_monitor.operations.demo import FOLDER
 from alignment_monitor.operations.doctor import Finding
 from alignment_monitor.operations.summary import Summary, summarise
-from alignment_monitor.settings import Settings
+from alignment_monitor.settings import FILE_NAME, Settings, home_folder
 from alignment_monitor.sources.inbox import ImportReport
 
 SIMULATED = (
@@ -100,33 +102,53 @@ def diagnosis(found: Iterable[Finding]) -> RenderableType:
     return table
 
 
-def import_report(path: Path, report: ImportReport) -> RenderableType:
-    """What came in, what was refused and why, and the command that comes next."""
+def import_report(
+    path: Path, report: ImportReport, settings: Settings, *, newest: date
+) -> RenderableType:
+    """What came in, what was refused and why, and the command that comes next.
+
+    Args:
+        path: the file.
+        report: of its import.
+        settings: of the home it came to.
+        newest: the last day that is over.
+    """
     head = Text(f"{path.name}: {report.records:,} records, {report.accepted:,} understood")
     refused = Table.grid(padding=(0, 1))
     for rule, examples in sorted(report.refused.items()):
         refused.add_row("[yellow]![/]", rule, f"{examples.count:,}")
         for location, reason in examples.shown:
             refused.add_row("", "", escape(f"{location}: {reason}"))
-    following = (
-        f"Next: alignment-monitor backfill --from {report.first_day} --to {report.last_day}"
-        if report.first_day
-        else "Nothing to run: the file held no record."
+    return Group(head, refused, Text(_following(report, settings, newest)))
+
+
+def _following(report: ImportReport, settings: Settings, newest: date) -> str:
+    first, last = report.first_day, report.last_day
+    if first is None or last is None:
+        return "Nothing to run: the file held no record."
+    if first > newest:
+        return f"Next: a day can be run once it has ended in UTC; {first} has not."
+    command = f"Next: alignment-monitor backfill --from {first} --to {min(last, newest)}"
+    if settings.home != home_folder():
+        command += f" --home {settings.home}"
+    if first >= settings.first_day:
+        return command
+    return (
+        f"The file begins before first_day, {settings.first_day}: "
+        f"set first_day: {first} in {settings.home / FILE_NAME}.\n{command}"
     )
-    return Group(head, refused, Text(following))
 
 
 def offer_dashboard(console: Console, settings: Settings) -> None:
     """Start the dashboard and open it; in CI, or if told not to, only say how."""
+    command = ".venv/bin/alignment-monitor dashboard --demo"
+    if settings.home != home_folder() / FOLDER:
+        command += f" --home {settings.home}"
     if os.environ.get("DEMO_BROWSER") == "0" or os.environ.get("CI"):
-        console.print(
-            "Dashboard: http://localhost:8501 after "
-            "[bold].venv/bin/alignment-monitor dashboard --demo[/]"
-        )
+        console.print(f"Dashboard: http://localhost:8501 after [bold]{escape(command)}[/]")
         return
     address = servers.start_dashboard(settings)
     console.print(
-        f"Dashboard: [bold]{address}[/]   "
-        "(end it with `.venv/bin/alignment-monitor dashboard --demo --stop`)"
+        f"Dashboard: [bold]{address}[/]   (end it with `{escape(command)} --stop`)", soft_wrap=True
     )
     webbrowser.open(address)

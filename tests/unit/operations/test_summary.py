@@ -1,0 +1,85 @@
+import io
+import json
+from datetime import date
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from alignment_monitor.contracts import MARTS
+from alignment_monitor.operations.summary import summarise
+from alignment_monitor.operations.terminal import findings
+from alignment_monitor.settings import Judge, Judging, Settings
+
+DAY = date(2026, 3, 2)
+
+
+def alert(name, state="firing", statement="[bold]Caving rose.", **fields):
+    return {
+        "alert_id": name,
+        "fingerprint": name,
+        "type": "MODEL",
+        "severity": "page",
+        "series": f"MODEL/{name}",
+        "deployment_family": "aurora",
+        "behaviour": "caving",
+        "direction": "up",
+        "state": state,
+        "opened_on": DAY,
+        "updated_on": DAY,
+        "evidence": json.dumps({"statement": statement}),
+    } | fields
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path)
+
+
+def write(settings, **tables):
+    settings.marts.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        pq.write_table(MARTS[name].table(rows), settings.marts / f"{name}.parquet")
+
+
+def shown(settings):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(findings(settings))
+    return console.export_text()
+
+
+def states(**counts):
+    level = "conversation"
+    return [{"day": DAY, "level": level, "state": s, "count": n} for s, n in counts.items()]
+
+
+def test_a_home_without_marts_is_empty(settings):
+    summary = summarise(settings.marts)
+    assert (summary.alerts, summary.ledger, summary.days) == ((), {}, 0)
+
+
+def test_only_what_fires_is_told(settings):
+    rows = [alert("a"), alert("b", "resolved"), alert("c", "pending"), alert("d")]
+    write(settings, alerts=rows, ledger_daily=states(accepted=2000, quarantined=3))
+    assert [row["alert_id"] for row in summarise(settings.marts).alerts] == ["a", "d"]
+    text = shown(settings)
+    assert "2 alerts firing" in text
+    assert "[bold]Caving rose." in text, "statements are text, not markup"
+    assert "2,000" in text
+    assert "imulated" not in text
+
+
+def test_counts_add_up_over_days(settings):
+    rows = [*states(accepted=2), {**states(accepted=5)[0], "day": date(2026, 3, 3)}]
+    write(settings, ledger_daily=rows)
+    summary = summarise(settings.marts)
+    assert summary.ledger == {("conversation", "accepted"): 7}
+    assert summary.days == 2
+    assert "No alert is firing." in shown(settings)
+
+
+def test_simulated_verdicts_are_said_to_be(settings):
+    judging = Judging(judges=(Judge(simulated=True),))
+    simulated = settings.model_copy(update={"judging": judging})
+    write(simulated, ledger_daily=states(accepted=1))
+    assert "Simulated verdicts" in shown(simulated)
