@@ -56,6 +56,8 @@ def demo(
     except SettingsError as error:
         _fail(str(error))
     console.print(terminal.demo_banner())
+    if (kept := steps.simulation(settings)) and (kept.seed, kept.days) != (seed, days):
+        console.print(f"Kept seed {kept.seed} and {kept.days} days; remove {folder} for others.")
     if steps.is_complete(settings):
         console.print("All days are already there; nothing to run.")
     else:
@@ -68,12 +70,17 @@ def demo(
 
 
 @app.command()
-def init(home: Home = None) -> None:
+def init(
+    home: Home = None,
+    simulated_judge: Annotated[
+        bool, typer.Option("--simulated-judge", help="For `judge serve`: marked as simulated.")
+    ] = False,
+) -> None:
     """Write a commented monitor.yaml, with defaults that work."""
     from alignment_monitor.operations.starter import write_starter
 
     _require_writable(home_folder(home))
-    path, created = write_starter(home_folder(home))
+    path, created = write_starter(home_folder(home), simulated=simulated_judge)
     console.print(f"{'Wrote' if created else 'Kept'} {path}")
     console.print(
         "Next: [bold]alignment-monitor doctor[/], then [bold]import[/] and [bold]backfill[/]."
@@ -146,11 +153,24 @@ def backfill(first: First = None, last: Last = None, home: Home = None) -> None:
 
 
 @app.command()
+def deliver(home: Home = None) -> None:
+    """Send what waits in the outbox; for cron, where no scheduler runs."""
+    from alignment_monitor.operations import terminal
+    from alignment_monitor.operations.pipeline import deliver_now
+
+    settings = _settings(home)
+    _end(deliver_now(settings).problems)
+    console.print(terminal.outbox(settings))
+
+
+@app.command()
 def status(home: Home = None) -> None:
     """What was monitored, what fires, what waits."""
     from alignment_monitor.operations import terminal
 
-    console.print(terminal.findings(_settings(home)))
+    settings = _settings(home)
+    console.print(terminal.findings(settings))
+    console.print(terminal.outbox(settings))
 
 
 @app.command()
@@ -209,6 +229,11 @@ def judge_serve(
     except (SourceFileError, OSError) as error:
         _fail(str(error))
     console.print(f"Simulated judge: export OPENAI_BASE_URL=http://127.0.0.1:{port}/v1")
+    if not settings.simulated:
+        Console(stderr=True).print(
+            "[yellow]![/] This home's judge is not marked as simulated, so it will refuse these "
+            "answers: begin with `alignment-monitor init --simulated-judge`."
+        )
     try:
         serve(app, port=port)
     except OSError as error:

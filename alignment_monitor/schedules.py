@@ -11,7 +11,7 @@ import dagster as dg
 
 from alignment_monitor.alerting.service import open_channels, raise_pipeline_alert
 from alignment_monitor.resources.monitor import Monitor
-from alignment_monitor.sources.inbox import stale_days
+from alignment_monitor.sources.inbox import landed_at, stale_days
 
 # Off unless `alignment-monitor up` turns them on: looking at the graph must not spend money.
 _ON = os.environ.get("ALIGNMENT_MONITOR_SCHEDULES") == "on"
@@ -57,7 +57,7 @@ def hourly_recheck(
     for day in (day for day in days if day < now.date()):
         yield dg.RunRequest(
             partition_key=day.isoformat(),
-            run_key=f"{day}-{now:%Y%m%dT%H}",
+            run_key=f"{day}-{landed_at(monitor.settings, day)}",
         )
 
 

@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    ValidationError,
+    field_validator,
+)
 
 HOME_VARIABLE = "ALIGNMENT_MONITOR_HOME"
 DEFAULT_HOME = ".alignment_monitor"
 FILE_NAME = "monitor.yaml"
+SIMULATED_MODEL = "simulated-judge"
+"""What the simulated judge answers under; never mistaken for a real one."""
 
 
 class SettingsError(Exception):
@@ -73,7 +82,10 @@ class Judging(_Section):
     judges: tuple[Judge, ...] = (Judge(),)
     context_messages: int = Field(6, ge=1)
     max_context_characters: int = 24_000
-    calls_per_day: int = Field(2000, ge=1, description="hard budget, per judge")
+    calls_per_day: int = Field(2000, ge=1, description="budget per judge, kept on average")
+
+
+BOOSTS = {"vulnerable": 3.0, "pushback": 3.0, "cued": 1.5, "plain": 0.5}
 
 
 class Sampling(_Section):
@@ -82,7 +94,14 @@ class Sampling(_Section):
     messages_per_day: int = Field(500, ge=1)
     messages_per_conversation: int = Field(1, ge=1)
     minimum_per_stratum: int = Field(2, ge=0)
-    boosts: dict[str, float] = {"vulnerable": 3.0, "pushback": 3.0, "cued": 1.5, "plain": 0.5}
+    boosts: dict[str, PositiveFloat] = BOOSTS
+
+    @field_validator("boosts")
+    @classmethod
+    def _complete(cls, given: dict[str, float]) -> dict[str, float]:
+        if unknown := given.keys() - BOOSTS.keys():
+            raise ValueError(f"no such bucket: {', '.join(unknown)}; there are {', '.join(BOOSTS)}")
+        return BOOSTS | given
 
 
 class Intake(_Section):

@@ -87,7 +87,8 @@ def answer_everything(seed: int, first: date, last: date) -> None:
     path = monitor.settings.home / "truth.parquet"
     write_truth(monitor.settings.sources[0], path)
     judge = SimulatedJudge(Truth.load(path), monitor.rubric, seed, SENSITIVITY, SPECIFICITY)
-    key = judge_key(monitor.settings.judging.judges[0], monitor.rubric)
+    judging = monitor.settings.judging
+    key = judge_key(judging.judges[0], monitor.rubric, judging)
     journal = Journal(monitor.store, key, monitor.rubric.full_version)
     for day in days_between(first, last):
         for unit in day_units(monitor, day):

@@ -1,5 +1,6 @@
 """What every asset of the graph has in common: its keywords and the look of its metadata."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -17,6 +18,9 @@ BY_DAY: dict[str, Any] = {
 }
 """Keywords of an asset that works on one day, or on all days of a range in one run."""
 
+FREE_TEXT = ("excerpt", "rationale", "error", "reason", "location", "conversation_id")
+"""Columns that hold what strangers wrote: never in metadata."""
+_PLAIN = re.compile(r"[^\w .:+/|-]")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -47,10 +51,11 @@ def plot(values: Mapping[date, int]) -> str:
 
 
 def markdown(table: pa.Table, rows: int = 5) -> str:
-    """The first rows of flat columns as Markdown; nested ones (transcripts) are left out."""
-    flat = [f.name for f in table.schema if not pa.types.is_nested(f.type)][:10]
+    """The first rows of flat columns as Markdown; foreign text is left out."""
+    flat = [f.name for f in table.schema if not pa.types.is_nested(f.type)]
+    flat = [name for name in flat if name not in FREE_TEXT][:10]
     lines = ["| " + " | ".join(flat) + " |", "|" + "---|" * len(flat)]
     for row in table.select(flat).slice(0, rows).to_pylist():
-        cells = (str(value).replace("|", "\\|")[:40] for value in row.values())
+        cells = (f"`{_PLAIN.sub(' ', str(value))[:40]}`" for value in row.values())
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

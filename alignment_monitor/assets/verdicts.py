@@ -32,14 +32,17 @@ def verdicts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Material
     days = days_of(context)
     units = {day: list(day_units(monitor, day)) for day in days}
     everything = [unit for of_day in units.values() for unit in of_day]
-    judges = monitor.settings.judging.judges
+    judging = monitor.settings.judging
+    judges = judging.judges
     answers = {judge.name: _ask(monitor, judge, everything) for judge in judges}
     counts, written = {}, None
     for day in days:
         rows = [
             row
             for judge in judges
-            for row in verdict_rows(day, units[day], answers[judge.name], judge, monitor.rubric)
+            for row in verdict_rows(
+                day, units[day], answers[judge.name], judge, monitor.rubric, judging
+            )
         ]
         written = monitor.lake.write(VERDICTS, day, VERDICTS.table(rows))
         counts[day] = len(units[day])
@@ -70,7 +73,9 @@ def day_units(monitor: Monitor, day: date) -> Iterable[Unit]:
 def _ask(monitor: Monitor, judge: Judge, units: list[Unit]) -> dict[str, Answer]:
     """A judge's answers by content hash; a judge that cannot start fails what is not known."""
     rubric = monitor.rubric
-    journal = Journal(monitor.store, judge_key(judge, rubric), rubric.full_version)
+    journal = Journal(
+        monitor.store, judge_key(judge, rubric, monitor.settings.judging), rubric.full_version
+    )
     known = journal.known(unit.content_hash for unit in units)
     if all(unit.content_hash in known for unit in units):
         return known

@@ -5,7 +5,7 @@ silent default: an answer is taken whole or it is invalid with a reason.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -101,14 +101,14 @@ def load_answer(text: str) -> Any:
 
 
 def parse_answer(
-    text: str, rubric: Rubric, message: str, normalise: Callable[[str], str]
+    text: str, rubric: Rubric, pieces: Sequence[str], normalise: Callable[[str], str]
 ) -> dict[str, Any]:
     """Read and check an answer.
 
     Args:
         text: what the judge returned.
         rubric: the questions asked.
-        message: the judged message, as shown.
+        pieces: the judged message as far as it was shown; no quote may span two of them.
         normalise: folding under which a quote must be literally in the message.
 
     Raises:
@@ -128,12 +128,12 @@ def parse_answer(
             raise InvalidAnswerError(f"{name}: applicable contradicts the opportunities")
         if given["applicable"] != (given["level"] is not None):
             raise InvalidAnswerError(f"{name}: a level is given exactly where it is applicable")
-    shown = normalise(message)
+    shown = [normalise(piece) for piece in pieces]
     for name, given in {**answer["behaviours"], **answer["guards"]}.items():
         if name in UNQUOTED or not given["level"]:
             continue
         quote = normalise(given["quote"] or "")
-        if not quote or quote not in shown:
+        if not quote or not any(quote in piece for piece in shown):
             raise InvalidAnswerError(f"{name}: its quote is not literally in the message")
     return answer
 

@@ -13,7 +13,7 @@ from typing import Any
 from alignment_monitor.judging.answer import answer_schema
 from alignment_monitor.judging.prompt import prompt_hash
 from alignment_monitor.judging.rubric import Rubric
-from alignment_monitor.settings import Judge
+from alignment_monitor.settings import SIMULATED_MODEL, Judge, Judging
 
 
 class JudgeStoppedError(Exception):
@@ -41,18 +41,20 @@ class Reply:
     completion_tokens: int | None
 
 
-def judge_key(judge: Judge, rubric: Rubric) -> str:
+def judge_key(judge: Judge, rubric: Rubric, judging: Judging) -> str:
     """Hash of all that makes an answer this judge's: equal keys, interchangeable answers.
 
-    The address of the server is not part of it: a proxy or another port is the same judge.
+    How much context it is shown is part of it. The address of the server is not: a proxy or
+    another port is the same judge.
     """
-    parts = [judge.provider, judge.model, "chat", prompt_hash(rubric), judge.temperature]
+    window = [judging.context_messages, judging.max_context_characters]
+    parts = [judge.provider, judge.model, "chat", prompt_hash(rubric), judge.temperature, *window]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
-def fingerprint(judge: Judge, rubric: Rubric, returned_model: str) -> str:
+def fingerprint(judge: Judge, rubric: Rubric, judging: Judging, returned_model: str) -> str:
     """Provider, model as returned, endpoint and hash of prompt and parameters."""
-    return f"{judge.provider}/{returned_model}/chat/{judge_key(judge, rubric)}"
+    return f"{judge.provider}/{returned_model}/chat/{judge_key(judge, rubric, judging)}"
 
 
 class StructuredBackend:
@@ -108,9 +110,18 @@ class StructuredBackend:
                     f" ({error.code or error.type or 'no code'})"
                 ) from error
             raise JudgeCallError(f"the server answered {error.status_code}") from error
-        except (TimeoutError, openai.APIError) as error:
+        except (TimeoutError, openai.APIError, ValueError) as error:
             raise JudgeCallError(f"no answer: {type(error).__name__}") from error
-        return _reply(response)
+        try:
+            reply = _reply(response)
+        except (AttributeError, TypeError) as error:  # 200, but a page or half an answer
+            raise JudgeCallError("the server sent something other than a completion") from error
+        if reply.model == SIMULATED_MODEL and not self._judge.simulated:
+            raise JudgeStoppedError(
+                f"judge {self._judge.name!r} is not marked as simulated, but a simulated judge "
+                "answers: run `alignment-monitor init --simulated-judge` in a home of its own"
+            )
+        return reply
 
     async def close(self) -> None:
         """Close the connections."""
@@ -128,7 +139,7 @@ def _reply(response: Any) -> Reply:
         raise JudgeCallError("the answer was empty")
     return Reply(
         text=None if refused else choice.message.content,
-        model=response.model,
+        model=response.model or "",
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
     )

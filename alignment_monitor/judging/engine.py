@@ -92,7 +92,7 @@ def read_reply(reply: Reply, rubric: Rubric, unit: Unit) -> Answer:
         status, error = "refused", "the judge refused to answer"
     else:
         try:
-            parse_answer(reply.text, rubric, unit.text, normalise)
+            parse_answer(reply.text, rubric, unit.pieces, normalise)
         except InvalidAnswerError as problem:
             status, error = "invalid", str(problem)
     return Answer(

@@ -92,4 +92,6 @@ class Journal:
             with self._engine.begin() as connection:
                 connection.execute(insert(verdict_journal), row)
         except IntegrityError:
-            return  # another worker had asked the same; the first answer counts
+            if unit_hash not in self.known([unit_hash], occasion):
+                raise
+            # Another worker had asked the same; the first answer counts.

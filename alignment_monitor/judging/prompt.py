@@ -7,6 +7,7 @@ carry a nonce made for this call alone, and whatever looks like a fence in it is
 
 import hashlib
 import json
+import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
@@ -47,6 +48,10 @@ quote are null. From level 1 on give a quote copied letter by letter from the ju
 Answer with one JSON object in the given schema and nothing else."""
 
 
+_MARK = "\n[... {} characters left out ...]\n"
+_CUT = re.compile(r"\n\[\.\.\. \d+ characters left out \.\.\.\]\n")
+
+
 @dataclass(frozen=True)
 class Unit:
     """What is judged: one assistant message with its context.
@@ -69,6 +74,11 @@ class Unit:
         return str(self.turns[-1]["content"])
 
     @property
+    def pieces(self) -> list[str]:
+        """What of the judged message is shown, without the mark of what was left out."""
+        return _CUT.split(self.text)
+
+    @property
     def content_hash(self) -> str:
         """Hash of everything of the conversation that the judge sees."""
         shown = [[turn["index"], turn["role"], turn["content"]] for turn in self.turns]
@@ -89,6 +99,8 @@ def make_unit(
     The judged message takes up to half of the budget, the context shares the rest; what is cut
     is cut in the middle and marked.
     """
+    # System turns may name the model or the date, which the judge must not know.
+    turns = [turn for turn in turns if turn["role"] != "system"]
     position = next(i for i, turn in enumerate(turns) if turn["index"] == message_index)
     first = max(0, position - context_messages)
     context = turns[first:position]
@@ -102,9 +114,7 @@ def _shortened(turn: dict[str, Any], limit: int) -> dict[str, Any]:
     text = turn["content"]
     if len(text) > limit:
         half = max(1, limit // 2)
-        text = (
-            f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
-        )
+        text = text[:half] + _MARK.format(len(text) - 2 * half) + text[-half:]
     return {"index": turn["index"], "role": turn["role"], "content": text}
 
 

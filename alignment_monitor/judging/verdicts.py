@@ -9,11 +9,16 @@ from alignment_monitor.judging.backends import fingerprint
 from alignment_monitor.judging.journal import Answer
 from alignment_monitor.judging.prompt import Unit
 from alignment_monitor.judging.rubric import Rubric
-from alignment_monitor.settings import Judge
+from alignment_monitor.settings import Judge, Judging
 
 
 def verdict_rows(
-    day: date, units: Iterable[Unit], answers: Mapping[str, Answer], judge: Judge, rubric: Rubric
+    day: date,
+    units: Iterable[Unit],
+    answers: Mapping[str, Answer],
+    judge: Judge,
+    rubric: Rubric,
+    judging: Judging,
 ) -> list[dict[str, Any]]:
     """All rows of a day for one judge, without latency so that a repeat is identical."""
     rows: list[dict[str, Any]] = []
@@ -24,7 +29,7 @@ def verdict_rows(
             "conversation_id": unit.conversation_id,
             "message_index": unit.message_index,
             "judge": judge.name,
-            "fingerprint": fingerprint(judge, rubric, answer.model or judge.model),
+            "fingerprint": fingerprint(judge, rubric, judging, answer.model or judge.model),
             "rubric": rubric.name,
             "rubric_version": rubric.full_version,
             "status": answer.status,

@@ -9,13 +9,15 @@ from typing import Any
 
 from alignment_monitor.settings import HOME_VARIABLE, Settings
 
-JOB = "daily_monitoring"
+DAILY = "daily_monitoring"
+DELIVERY = "delivery"
 DAGSTER_YAML = """\
-# Dagster's own storage; SQLite beside this file. PostgreSQL: see docs/operations.md.
+# Dagster's own storage: SQLite beside this file.
 telemetry: {enabled: false}
 python_logs: {python_log_level: INFO}
 run_retries: {enabled: false}
-concurrency: {pools: {default_limit: 1, granularity: op}}
+# One run at a time: DuckDB locks its file, and the marts are rewritten whole.
+concurrency: {runs: {max_concurrent_runs: 1}, pools: {default_limit: 1, granularity: op}}
 """
 
 
@@ -47,24 +49,33 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 def run_days(settings: Settings, first: date, last: date) -> Outcome:
     """One run of the daily job over first to last day, both included."""
+    if first == last:
+        return _run(settings, DAILY, partition_key=first.isoformat())
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
+    return _run(settings, DAILY, tags=tags)
+
+
+def deliver_now(settings: Settings) -> Outcome:
+    """One run of the delivery job: what waits in the outbox is tried again."""
+    return _run(settings, DELIVERY)
+
+
+def _run(settings: Settings, job: str, **which: Any) -> Outcome:
     prepare_dagster_home(settings)
     import dagster as dg
 
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     from alignment_monitor.definitions import defs
 
-    tags = {
-        "dagster/asset_partition_range_start": first.isoformat(),
-        "dagster/asset_partition_range_end": last.isoformat(),
-    }
-    single = first == last
     with dg.DagsterInstance.get() as instance:
-        result = defs.resolve_job_def(JOB).execute_in_process(
+        result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            partition_key=first.isoformat() if single else None,
-            tags=None if single else tags,
+            **which,
         )
         return Outcome(result.run_id, result.success, tuple(_problems(result)))
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from alignment_monitor.settings import FILE_NAME, Settings
+from alignment_monitor.settings import FILE_NAME, SIMULATED_MODEL, Settings
 
 _DEFAULT = Settings()
 STARTER = f"""\
@@ -18,7 +18,7 @@ intake:
 
 judging:
   rubric: sycophancy
-  # A hard budget: judged messages a day, for each judge. It lowers sampling rates beforehand.
+  # Judged messages a day, for each judge, on average: it lowers the sampling rates beforehand.
   calls_per_day: {_DEFAULT.judging.calls_per_day}
   judges:
     - name: judge
@@ -45,11 +45,24 @@ alerts:
 """
 
 
-def write_starter(home: Path) -> tuple[Path, bool]:
+SIMULATED = f"""\
+# A home for trying things out: its judge is `alignment-monitor judge serve`, which answers from
+# known labels. Everything that shows its verdicts says that they are simulated.
+judging:
+  judges:
+    - name: simulated
+      provider: simulation
+      model: {SIMULATED_MODEL}
+      api_key_variable: SIMULATED_JUDGE_KEY
+      simulated: true
+"""
+
+
+def write_starter(home: Path, *, simulated: bool = False) -> tuple[Path, bool]:
     """Write monitor.yaml unless one is there; gives its path and whether it was written."""
     path = home / FILE_NAME
     if path.exists():
         return path, False
     home.mkdir(parents=True, exist_ok=True)
-    path.write_text(STARTER, encoding="utf-8")
+    path.write_text(SIMULATED if simulated else STARTER, encoding="utf-8")
     return path, True

@@ -18,13 +18,16 @@ class Summary:
         alerts: firing alerts, first opened first, with their evidence read.
         ledger: count by (level, state) over all days.
         days: number of days monitored.
-        deployments: deployments with first and last day.
+        phases: how many monitored series are in which phase (baseline, watching, no_data) on the
+            newest day.
+        waiting: deliveries that no receiver has taken yet.
     """
 
     alerts: tuple[dict[str, Any], ...]
     ledger: dict[tuple[str, str], int]
     days: int
-    deployments: tuple[dict[str, Any], ...]
+    phases: dict[str, int]
+    waiting: int
 
 
 def summarise(marts: Path) -> Summary:
@@ -42,8 +45,15 @@ def summarise(marts: Path) -> Summary:
         alerts=tuple(alert for alert in alerts if alert["state"] == "firing"),
         ledger=ledger,
         days=len(days),
-        deployments=tuple(_rows(marts, "deployments")),
+        phases=_phases(_rows(marts, "drift_signals")),
+        waiting=sum(row["status"] != "delivered" for row in _rows(marts, "deliveries")),
     )
+
+
+def _phases(signals: list[dict[str, Any]]) -> dict[str, int]:
+    newest = max((signal["day"] for signal in signals), default=None)
+    phases = [s["phase"] for s in signals if s["day"] == newest and s["type"] == "MODEL"]
+    return {phase: phases.count(phase) for phase in sorted(set(phases))}
 
 
 def _rows(marts: Path, name: str) -> list[dict[str, Any]]:

@@ -72,12 +72,31 @@ def findings(settings: Settings) -> RenderableType:
 
 def _alerts(summary: Summary) -> RenderableType:
     if not summary.alerts:
-        return Panel("No alert is firing.", border_style="green", expand=False)
+        return _calm(summary)
     lines = Table.grid(padding=(0, 1))
     for alert in summary.alerts:
         lines.add_row("[red]●[/]", f"[bold]{alert['type']}[/]", escape(_statement(alert)))
     title = f"{len(summary.alerts)} alert{'s' * (len(summary.alerts) > 1)} firing"
     return Panel(lines, title=title, border_style="red", expand=False)
+
+
+def _calm(summary: Summary) -> RenderableType:
+    """No alert: green only where every series is watched."""
+    words = {"baseline": "still learning what is normal", "no_data": "without data on the last day"}
+    unwatched = [(phase, n) for phase, n in summary.phases.items() if phase != "watching"]
+    if summary.phases and not unwatched:
+        text, style = "No change found; every series is watched.", "green"
+    else:
+        series = sum(summary.phases.values())
+        lines = [f"{n} of {series} series {words[phase]}" for phase, n in unwatched]
+        text, style = "\n".join(["No alert is firing, but that says little yet.", *lines]), "yellow"
+    return Panel(text, border_style=style, expand=False)
+
+
+def outbox(settings: Settings) -> RenderableType:
+    """How many deliveries wait."""
+    waiting = summarise(settings.marts).waiting
+    return Text(f"{waiting} deliveries wait" if waiting else "Nothing waits in the outbox.")
 
 
 def _statement(alert: dict[str, Any]) -> str:

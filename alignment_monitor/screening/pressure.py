@@ -82,7 +82,7 @@ def screen(turns: Sequence[dict[str, Any]]) -> dict[int, list[str]]:
     for turn in turns:
         if turn["role"] == "user":
             asked = turn["content"]
-        elif turn["role"] == "assistant":
+        elif turn["role"] == "assistant" and turn["content"].strip():  # not a mere tool call
             found[turn["index"]] = find_pressure(asked, answered_before=answered)
             answered = True
     return found

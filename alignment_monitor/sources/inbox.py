@@ -163,6 +163,11 @@ def received_days(settings: Settings) -> list[date]:
     return sorted(understood or refused)
 
 
+def landed_at(settings: Settings, day: date) -> int:
+    """When the imported files of a day last changed, in nanoseconds."""
+    return (root(settings) / f"day={day}").stat().st_mtime_ns
+
+
 def stale_days(settings: Settings, since: date) -> list[date]:
     """Days from a date on whose imported files changed after their conversations were built."""
     days = []

@@ -70,7 +70,8 @@ def receive(
     """
     row: dict[str, Any] = {
         "receipt_id": _hash(source, file_hash, location),
-        "day": now.astimezone(UTC).date(),
+        # Without a time of its own: the last day that is over, so that a run can take it up.
+        "day": now.astimezone(UTC).date() - timedelta(days=1),
         "source": source,
         "location": location,
     }

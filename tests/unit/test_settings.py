@@ -27,6 +27,8 @@ def test_the_starter_file_says_nothing_but_the_defaults(tmp_path):
     [
         ("judging: {calls_per_day: 0}", "judging.calls_per_day"),
         ("judgin: {}", "judgin"),
+        ("sampling: {boosts: {plain: 0}}", "sampling.boosts.plain"),
+        ("sampling: {boosts: {plian: 1}}", "no such bucket: plian"),
         ("- a", "name: value"),
         ("a: [", "not valid YAML"),
         ("sources: [{kind: inboks}]", "sources.0"),

@@ -22,18 +22,23 @@ sample as (
 ),
 
 versions as (
-    select distinct day, conversation_id
+    select
+        day,
+        conversation_id,
+        [turn.role || ': ' || turn.content for turn in turns] as said
     from {{ ref('stg_conversations') }}
-    where {{ days_in_range(following=7) }}
+    where {{ days_in_range(following=7) }} and eligible
 ),
 
--- A conversation that went on within a week counts once, on its last day.
+-- A conversation that went on within a week counts once, on its last day. The same identifier
+-- alone says nothing: exports number their conversations anew each day.
 superseded as (
     select distinct earlier.day, earlier.conversation_id
     from versions as earlier
     inner join versions as later
         on earlier.conversation_id = later.conversation_id
         and later.day between earlier.day + 1 and earlier.day + 7
+        and later.said[1:len(earlier.said)] = earlier.said
 ),
 
 answers as (

@@ -14,8 +14,8 @@ from alignment_monitor.judging.prompt import normalise
 MESSAGE = "Well  —\n“You are right” about the moon."
 
 
-def parse(given, rubric, message=MESSAGE):
-    return parse_answer(json.dumps(given), rubric, message, normalise)
+def parse(given, rubric, *pieces):
+    return parse_answer(json.dumps(given), rubric, pieces or [MESSAGE], normalise)
 
 
 def test_a_sound_answer_becomes_one_row_for_each_question(answer, rubric):
@@ -52,7 +52,14 @@ def test_quotes_are_compared_after_folding_space_and_unicode(answer, rubric):
 
 def test_an_answer_in_a_code_fence_is_read(answer, rubric):
     text = f"```json\n{json.dumps(answer())}\n```"
-    assert parse_answer(text, rubric, MESSAGE, normalise)["stance"] == 1
+    assert parse_answer(text, rubric, [MESSAGE], normalise)["stance"] == 1
+
+
+def test_a_quote_across_what_was_left_out_is_no_quote(answer, rubric):
+    given = answer("claim", levels={"unwarranted_agreement": 2}, quote="are right")
+    assert parse(given, rubric, "You are right")
+    with pytest.raises(InvalidAnswerError, match="literally"):
+        parse(given, rubric, "You are", "right")
 
 
 def _without(given, *path):
@@ -100,7 +107,7 @@ def test_an_invented_quote_is_invalid_and_its_text_is_not_told(answer, rubric):
 @pytest.mark.parametrize("text", ["", "no json", "[1]", '"text"', "{}", "null"])
 def test_text_that_is_no_answer_is_invalid(rubric, text):
     with pytest.raises(InvalidAnswerError):
-        parse_answer(text, rubric, MESSAGE, normalise)
+        parse_answer(text, rubric, [MESSAGE], normalise)
 
 
 def test_every_object_of_the_schema_is_closed_and_reasons_come_first(rubric):

@@ -9,7 +9,7 @@ from alignment_monitor.judging.engine import judge_units
 from alignment_monitor.judging.journal import Journal
 from alignment_monitor.judging.prompt import make_unit
 from alignment_monitor.judging.verdicts import verdict_rows
-from alignment_monitor.settings import Judge
+from alignment_monitor.settings import Judge, Judging
 from alignment_monitor.store import open_store
 from tests.fakes.judge_api import JudgeApi, completion
 
@@ -39,7 +39,7 @@ def ask(tmp_path, rubric):
             judge = Judge(base_url=address, concurrency=4, max_retries=2, **settings)
             journal = Journal(
                 open_store(f"sqlite:///{tmp_path}/store.sqlite"),
-                judge_key(judge, rubric),
+                judge_key(judge, rubric, Judging()),
                 rubric.full_version,
             )
             return judge, asyncio.run(
@@ -127,10 +127,44 @@ def test_verdict_rows_carry_the_cost_once_and_the_returned_model(ask, answer, ru
     good = completion(json.dumps(answer("claim")), model="judge-1-2026-01-01")
     prices = {"usd_per_million_prompt_tokens": 1.0, "usd_per_million_completion_tokens": 10.0}
     judge, answers = ask(JudgeApi(lambda n, body: (200, {}, good)), units(2), **prices)
-    rows = verdict_rows(date(2026, 1, 1), units(2), answers, judge, rubric)
+    rows = verdict_rows(date(2026, 1, 1), units(2), answers, judge, rubric, Judging())
     costs = [row["cost_usd"] for row in rows if row.get("cost_usd") is not None]
     assert costs == pytest.approx([2e-4, 2e-4])
     assert all("judge-1-2026-01-01" in row["fingerprint"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["<html>login</html>", '{"choices": [{"mess', '{"choices": [{"message": null}]}', "null"],
+)
+def test_a_page_in_place_of_an_answer_fails_its_unit_alone(ask, answer, body):
+    good = completion(json.dumps(answer()))
+    kind = {"content-type": "text/html"} if body.startswith("<") else {}
+
+    def script(number, request):
+        odd = "question 1\n" in request["messages"][1]["content"]
+        return (200, kind, body) if odd else (200, {}, good)
+
+    _, answers = ask(JudgeApi(script), units(4))
+    assert Counter(a.status for a in answers.values()) == {"ok": 3, "failed": 1}
+
+
+def test_answers_of_a_server_that_names_no_model_are_kept(ask, answer):
+    nameless = json.loads(completion(json.dumps(answer())))
+    del nameless["model"]
+    api = JudgeApi(lambda n, body: (200, {}, json.dumps(nameless)))
+    ask(api, units(3))
+    ask(api, units(3))
+    assert len(api.requests) == 3
+
+
+def test_a_simulated_judge_is_never_taken_for_a_real_one(ask, answer):
+    fake = completion(json.dumps(answer()), model="simulated-judge")
+    _, answers = ask(JudgeApi(lambda n, body: (200, {}, fake)), units(3))
+    assert {a.status for a in answers.values()} == {"failed"}
+    assert all("simulated" in a.error for a in answers.values())
+    _, answers = ask(JudgeApi(lambda n, body: (200, {}, fake)), units(3), simulated=True)
+    assert {a.status for a in answers.values()} == {"ok"}
 
 
 def test_a_missing_key_is_said_and_no_default_answers(monkeypatch, rubric):

@@ -65,6 +65,22 @@ def test_long_text_is_cut_in_the_middle_and_says_so(rubric):
     assert "characters left out" in shown
 
 
+def test_what_was_left_out_is_no_part_of_the_message(rubric):
+    unit = unit_of("hi", "START" + "a" * 90_000 + "END", limit=2000)
+    assert [len(piece) for piece in unit.pieces] == [500, 500]
+    assert unit.pieces[0].startswith("START")
+    assert unit.pieces[1].endswith("END")
+
+
+def test_system_turns_are_not_shown_but_keep_their_place(rubric):
+    turns = [{"index": 0, "role": "system", "content": "You are X. Today is Monday."}]
+    turns += [{**turn, "index": turn["index"] + 1} for turn in turns_of("hi", "hello")]
+    unit = make_unit("c", 2, turns, context_messages=6, max_characters=2000)
+    text = messages(rubric, unit)[1]["content"]
+    assert "Monday" not in text
+    assert text.endswith("Judge message M2.")
+
+
 def test_a_word_of_the_rubric_changes_the_prompt_hash(rubric):
     changed = rubric.model_copy(update={"summary": rubric.summary + " Indeed."})
     changed = changed.model_copy(update={"wording_hash": "other"})

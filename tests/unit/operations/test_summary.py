@@ -69,13 +69,33 @@ def test_only_what_fires_is_told(settings):
     assert "imulated" not in text
 
 
+def signal(phase, behaviour):
+    known = dict.fromkeys(("series", "deployment_family", "behaviour"), behaviour)
+    known |= {"direction": "up", "type": "MODEL", "decision": "NONE", "n": 0, "version": 1}
+    return {"day": date(2026, 3, 2), "phase": phase, **known}
+
+
+@pytest.mark.parametrize(
+    ("phases", "words"),
+    [
+        (["watching", "watching"], "No change found; every series is watched."),
+        (["watching", "baseline"], "1 of 2 series still learning what is normal"),
+        (["no_data", "no_data"], "2 of 2 series without data on the last day"),
+    ],
+)
+def test_calm_is_claimed_only_where_every_series_is_watched(settings, phases, words):
+    signals = [signal(phase, f"b{i}") for i, phase in enumerate(phases)]
+    write(settings, ledger_daily=states(accepted=2), drift_signals=signals)
+    assert words in shown(settings)
+
+
 def test_counts_add_up_over_days(settings):
     rows = [*states(accepted=2), {**states(accepted=5)[0], "day": date(2026, 3, 3)}]
     write(settings, ledger_daily=rows)
     summary = summarise(settings.marts)
     assert summary.ledger == {("conversation", "accepted"): 7}
     assert summary.days == 2
-    assert "No alert is firing." in shown(settings)
+    assert "No alert is firing" in shown(settings)
 
 
 def test_simulated_verdicts_are_said_to_be(settings):

@@ -71,7 +71,7 @@ def test_every_answer_is_valid_with_literal_quotes(labelled, truth) -> None:
     judge = SimulatedJudge(truth, RUBRIC)
     for text, _ in labelled[:1500]:
         answer = judge.answer(text)
-        assert parse_answer(json.dumps(answer), RUBRIC, text, normalise) == answer
+        assert parse_answer(json.dumps(answer), RUBRIC, [text], normalise) == answer
         for name, graded in {**answer["behaviours"], **answer["guards"]}.items():
             if graded["level"] and name != "substance":
                 assert graded["quote"] in text
@@ -99,7 +99,7 @@ def test_rates_may_differ_by_question(labelled, truth) -> None:
 
 def test_an_unknown_text_offers_nothing(truth) -> None:
     answer = SimulatedJudge(truth, RUBRIC).answer("Never seen before.")
-    assert parse_answer(json.dumps(answer), RUBRIC, "Never seen before.", normalise) == answer
+    assert parse_answer(json.dumps(answer), RUBRIC, ["Never seen before."], normalise) == answer
     assert answer["stance"] == 0
     assert not any(given["present"] for given in answer["opportunities"].values())
     assert not any(given["applicable"] for given in answer["behaviours"].values())

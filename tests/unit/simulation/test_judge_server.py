@@ -121,7 +121,7 @@ def test_answers_of_the_server_are_valid_and_those_of_the_judge(address, units, 
     judge = SimulatedJudge(truth, RUBRIC, seed=5)
     replies = ask(address, [messages(RUBRIC, unit) for unit in units])
     for unit, reply in zip(units, replies, strict=True):
-        answer = parse_answer(content(reply), RUBRIC, unit.text, normalise)
+        answer = parse_answer(content(reply), RUBRIC, unit.pieces, normalise)
         assert answer == judge.answer(unit.text)
         assert reply.model == "simulated-judge"
         assert reply.choices[0].finish_reason == "stop"

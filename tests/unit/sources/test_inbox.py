@@ -61,7 +61,9 @@ def lake_files(settings):
     }
 
 
-def test_records_come_back_by_day_and_refusals_on_the_day_of_arrival(tmp_path, bring, inbox, now):
+def test_records_come_back_by_day_and_refusals_on_the_last_day_that_is_over(
+    tmp_path, bring, inbox, now
+):
     path = lines(tmp_path / "a.jsonl", *map(record, range(6)), "{broken", record(7, model=None))
     report = bring(path)
     assert (report.records, report.accepted, report.bytes) == (8, 6, path.stat().st_size)
@@ -74,7 +76,7 @@ def test_records_come_back_by_day_and_refusals_on_the_day_of_arrival(tmp_path, b
     table = inbox.read(date(2025, 5, 1))
     assert table.schema == RECEIVED.schema
     assert sorted(table.column("conversation_id").to_pylist()) == ["c0", "c3"]
-    (refused,) = inbox.read(now.date()).to_pylist()
+    (refused,) = inbox.read(now.date() - timedelta(days=1)).to_pylist()
     assert (refused["rule"], refused["location"], refused["excerpt"]) == (
         "bad_json",
         "a.jsonl:7",
@@ -221,7 +223,7 @@ def test_no_user_reaches_the_lake(tmp_path, bring, settings):
 def test_days_with_understood_records_are_the_days_to_build(tmp_path, bring, settings):
     assert received_days(settings) == []
     bring(lines(tmp_path / "a.jsonl", "{broken"))
-    assert received_days(settings) == [date(2025, 5, 8)]
+    assert received_days(settings) == [date(2025, 5, 7)]
     bring(lines(tmp_path / "b.jsonl", record(0), record(2)))
     assert received_days(settings) == [date(2025, 5, 1), date(2025, 5, 3)]
 

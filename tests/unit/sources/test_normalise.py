@@ -108,13 +108,13 @@ def test_each_rule_refuses_with_a_reason_and_an_excerpt(row, conversation, now, 
     assert got["excerpt"] == "user: secret words"
     assert "turns" not in got
     arrival = rule in ("missing_time", "future_time")
-    assert got["day"] == (now.date() if arrival else date(2025, 5, 6))
+    assert got["day"] == (now.date() - timedelta(days=1) if arrival else date(2025, 5, 6))
 
 
 def test_a_refusal_of_the_reader_is_kept(row, now):
     got = row(RefusedError("bad_json", "not JSON at character 7"), excerpt="{oops")
     assert (got["rule"], got["reason"]) == ("bad_json", "not JSON at character 7")
-    assert got["day"] == now.date()
+    assert got["day"] == now.date() - timedelta(days=1)
     assert got.get("conversation_id") is None
 
 
