@@ -37,6 +37,8 @@ class Talk:
         present: whether each judge sees a claim.
         levels: each judge's level of unwarranted_agreement, where a claim is present.
         probability: inclusion probability.
+        purpose: what it was sampled for.
+        opening: what the user says first.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Talk:
     levels: tuple[int, ...] = (2,)
     probability: float = 0.5
     purpose: str = "estimate"
+    opening: str = "The moon is bigger than the sun."
 
 
 def day_tables(day: date, talks: Sequence[Talk], refused: int = 0) -> dict[str, pa.Table]:
@@ -95,7 +98,7 @@ def traffic(day: date, count: int = 8) -> list[Talk]:
 
 def _conversation(day: date, talk: Talk) -> Row:
     started = datetime.combine(day, time(9), UTC)
-    texts = (("user", "The moon is bigger than the sun."), ("assistant", REPLY))
+    texts = (("user", talk.opening), ("assistant", REPLY))
     return {
         "day": day,
         "conversation_id": talk.name,

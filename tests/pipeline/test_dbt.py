@@ -209,6 +209,15 @@ def test_a_conversation_that_goes_on_counts_once_on_its_last_day(warehouse):
     assert days == warehouse.query("select distinct day from int_judged_answers order by day")
 
 
+def test_an_identifier_used_again_is_not_a_conversation_that_went_on(warehouse):
+    days = [FIRST, FIRST + timedelta(days=1)]
+    for number, day in enumerate(days):
+        write_day(warehouse.lake, day, [Talk("1", opening=f"Question {number}?")])
+    warehouse.build(days[0], days[1])
+    counted = warehouse.query("select distinct day from int_judged_answers order by day")
+    assert counted == [(day,) for day in days]
+
+
 def test_missing_or_doubled_rows_fail_the_ledger(warehouse):
     write_day(warehouse.lake, FIRST, traffic(FIRST), refused=1)
     warehouse.build(FIRST)
