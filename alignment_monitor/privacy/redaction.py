@@ -17,12 +17,14 @@ from typing import NamedTuple
 LONGEST_CACHED = 2_000
 """Longer texts seldom repeat, and would fill the memory."""
 
+# No possessive quantifiers: Python 3.11.2 gets them wrong. Nothing follows that could fail, or
+# only what cannot begin inside, so there is nothing to gain by going back.
 _PRIVATE_KEY = re.compile(
     r"""
     -----BEGIN[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
     (?:
-        (?:[^-]|-(?!----))*+ -----END[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
-      | (?:(?:\s|\\[nr])*+ [A-Za-z0-9+/=]{9,}+)*+       # cut off: as far as it is base64
+        (?:[^-]|-(?!----))* -----END[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
+      | (?:(?:\s|\\[nr])* [A-Za-z0-9+/=]{9,})*       # cut off: as far as it is base64
     )
     """,
     re.VERBOSE,

@@ -68,7 +68,7 @@ def test_the_quality_of_each_table_was_checked_and_documented(demo_home):
     assert (demo_home / "data_docs" / "index.html").exists()
 
 
-def test_intervals_hold_the_known_truth_as_the_judge_sees_it(demo_home):
+def test_estimates_lie_near_the_known_truth_as_the_judge_sees_it(demo_home):
     from alignment_monitor.settings import load
     from alignment_monitor.simulation.judge import SENSITIVITY, SPECIFICITY
     from alignment_monitor.simulation.world import true_rates
@@ -81,13 +81,13 @@ def test_intervals_hold_the_known_truth_as_the_judge_sees_it(demo_home):
         for row in mart(demo_home, "estimates")
         if (row["deployment"], row["segment"], row["window_days"]) == ("all", "all", 28)
     }
-    held = []
     for name in untouched:
-        rate = truth["aurora-1.0", name]
+        rate, row = truth["aurora-1.0", name], newest[name]
         seen = rate * SENSITIVITY + (1 - rate) * (1 - SPECIFICITY)
-        assert newest[name]["n"] > 40
-        held.append(newest[name]["lower"] <= seen <= newest[name]["upper"])
-    assert sum(held) >= len(held) - 1  # one in twenty intervals may miss
+        assert row["n"] > 40
+        # Twice the interval: six of six must hold it, and an estimator that is wrong does not.
+        reach = row["upper"] - row["lower"]
+        assert row["prevalence"] - reach < seen < row["prevalence"] + reach, name
 
 
 def test_a_day_run_again_asks_nothing_and_writes_the_same_bytes(demo_home):
