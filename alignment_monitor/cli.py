@@ -201,10 +201,14 @@ def up(
     dagster_port: Annotated[int, typer.Option(help="First port to try for Dagster.")] = 3000,
 ) -> None:
     """Scheduler, daemon, Dagster's pages and the dashboard together, until Ctrl-C."""
+    from dagster import DagsterInstance
+
     from alignment_monitor.operations import servers
-    from alignment_monitor.operations.pipeline import prepare_dagster_home
+    from alignment_monitor.operations.pipeline import end_dead_runs, prepare_dagster_home
 
     prepare_dagster_home(_settings(home))
+    with DagsterInstance.get() as instance:
+        end_dead_runs(instance, ours_alone=False)
     port, dagster_port = servers.free_port(port), servers.free_port(dagster_port)
     console.print(f"Dashboard: http://localhost:{port}   Dagster: http://localhost:{dagster_port}")
     raise typer.Exit(servers.run_together(servers.everything(port, dagster_port)))

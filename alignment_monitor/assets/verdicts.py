@@ -24,7 +24,6 @@ from alignment_monitor.settings import Judge
     group_name="judging",
     kinds={"openai", "parquet"},
     deps=[judging_sample],
-    pool="judge_api",
     **BY_DAY,
 )
 def verdicts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:

@@ -11,13 +11,15 @@ from alignment_monitor.settings import HOME_VARIABLE, Settings
 
 DAILY = "daily_monitoring"
 DELIVERY = "delivery"
+PROCESS_TAG = "alignment_monitor/process"
 DAGSTER_YAML = """\
 # Dagster's own storage: SQLite beside this file.
 telemetry: {enabled: false}
 python_logs: {python_log_level: INFO}
 run_retries: {enabled: false}
-# One run at a time: DuckDB locks its file, and the marts are rewritten whole.
-concurrency: {runs: {max_concurrent_runs: 1}, pools: {default_limit: 1, granularity: op}}
+# One run at a time: DuckDB locks its file, and the marts are rewritten whole. No pools: a run that
+# is killed would keep its place in one, and the next would wait for it for ever.
+concurrency: {runs: {max_concurrent_runs: 1}}
 """
 
 
@@ -63,7 +65,41 @@ def deliver_now(settings: Settings) -> Outcome:
     return _run(settings, DELIVERY)
 
 
-def _run(settings: Settings, job: str, **which: Any) -> Outcome:
+def end_dead_runs(instance: Any, *, ours_alone: bool) -> int:
+    """Mark runs as failed whose process was killed: they would hold up all others for ever.
+
+    Args:
+        instance: Dagster's instance.
+        ours_alone: look only at runs of commands, whose process is known; else (when the daemon
+            starts and nothing of it can be alive) at all others too.
+
+    Returns:
+        How many were ended.
+    """
+    import dagster as dg
+
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
+    dead = [
+        run
+        for run in instance.get_runs(dg.RunsFilter(statuses=unfinished))
+        if not (_alive(run.tags[PROCESS_TAG]) if PROCESS_TAG in run.tags else ours_alone)
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "Its process is gone.")
+    return len(dead)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _run(settings: Settings, job: str, tags: dict[str, str] | None = None, **which: Any) -> Outcome:
     prepare_dagster_home(settings)
     import dagster as dg
 
@@ -71,10 +107,12 @@ def _run(settings: Settings, job: str, **which: Any) -> Outcome:
     from alignment_monitor.definitions import defs
 
     with dg.DagsterInstance.get() as instance:
+        end_dead_runs(instance, ours_alone=True)
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={PROCESS_TAG: str(os.getpid()), **(tags or {})},
             **which,
         )
         return Outcome(result.run_id, result.success, tuple(_problems(result)))

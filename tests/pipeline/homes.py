@@ -32,7 +32,7 @@ judging:
 """
 
 
-def write_demo(home: Path, *, days: int = 10, per_day: int = 60, judged: int = 40, seed: int = 7):
+def write_demo(home: Path, *, days: int = 10, per_day: int = 60, judged: int = 40, seed: int = 9):
     home.mkdir(parents=True, exist_ok=True)
     (home / "monitor.yaml").write_text(
         DEMO_YAML.format(seed=seed, days=days, per_day=per_day, judged=judged, first_day=FIRST_DAY)

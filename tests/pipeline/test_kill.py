@@ -3,9 +3,12 @@
 import json
 import os
 import random
+import subprocess
 import time
+import uuid
 from collections import Counter
 
+import dagster as dg
 import pytest
 
 from tests.pipeline import homes
@@ -13,6 +16,32 @@ from tests.pipeline import homes
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
 KILLS = int(os.environ.get("KILLS", "2"))
 IN_FLIGHT = 16
+
+
+def test_a_run_whose_process_is_gone_holds_up_nobody(tmp_path):
+    from alignment_monitor.operations.pipeline import PROCESS_TAG, end_dead_runs
+
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        runs = {
+            name: instance.add_run(
+                dg.DagsterRun(job_name="j", run_id=str(uuid.uuid4()), status=started, tags=tags)
+            ).run_id
+            for name, started, tags in (
+                ("dead", dg.DagsterRunStatus.STARTED, {PROCESS_TAG: str(gone.pid)}),
+                ("alive", dg.DagsterRunStatus.STARTED, {PROCESS_TAG: str(os.getpid())}),
+                ("daemon", dg.DagsterRunStatus.STARTED, {}),
+            )
+        }
+
+        def failed():
+            return {n for n, r in runs.items() if instance.get_run_by_id(r).is_failure_or_canceled}
+
+        assert end_dead_runs(instance, ours_alone=True) == 1
+        assert failed() == {"dead"}
+        assert end_dead_runs(instance, ours_alone=False) == 1
+        assert failed() == {"dead", "daemon"}
 
 
 def test_a_run_that_is_killed_ends_like_one_that_is_not(tmp_path):
