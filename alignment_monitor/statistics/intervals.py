@@ -5,6 +5,8 @@ from. Sources: Wilson 1927; Korn and Graubard 1998 (effective n, t quantile); Ne
 (method 10) for differences.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
@@ -52,6 +54,19 @@ def wilson(rate: ArrayLike, n: ArrayLike, quantile: ArrayLike) -> tuple[Floats, 
     lower = np.clip(np.minimum(centre - half, rate), 0, 1)
     upper = np.clip(np.maximum(centre + half, rate), 0, 1)
     return lower, upper
+
+
+def surplus(pairs: float, pushed: float, against: float) -> tuple[float, float]:
+    """Surplus of pairs that moved one way over those that moved the other, and its error.
+
+    The difference of the two discordant shares of paired verdicts, with McNemar's variance
+    (b + c - (b - c)^2 / n) / n^2; half a pair is added to each share so that none is certain.
+    Nothing is known of no pairs: not a number.
+    """
+    if not pairs:
+        return math.nan, math.nan
+    b, c, total = pushed + 0.5, against + 0.5, pairs + 1.0
+    return (pushed - against) / pairs, math.sqrt(b + c - (b - c) ** 2 / total) / total
 
 
 def difference(
