@@ -1,20 +1,19 @@
-"""The simulated judge behind HTTP, as an OpenAI-compatible server on this machine.
+"""A server on this machine that speaks the OpenAI API and answers as the simulated judge.
 
-Here belong: reading the judged message out of a request, the wire format and the life of the
-process. What the judge answers belongs beside this.
+Here belong: putting the application together, and the life of the process. What the endpoints do,
+and which faults they can be told to have, belongs beside this (``judging_api``, ``batch_api``,
+``faults``).
 """
 
 import argparse
 import asyncio
-import json
 import os
-import re
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,26 +22,26 @@ from starlette.routing import Route
 
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.simulation.judge import SENSITIVITY, SPECIFICITY, Rate, SimulatedJudge
-from alignment_monitor.simulation.truth import Truth, TruthError, text_key
+from alignment_monitor.simulation.server.batch_api import batch_routes
+from alignment_monitor.simulation.server.batches import AT_ONCE, Batches, BatchPlan
+from alignment_monitor.simulation.server.faults import NO_FAULTS, NO_LATENCY, FaultPlan, Latency
+from alignment_monitor.simulation.server.judging_api import Bench, JudgingEndpoint
+from alignment_monitor.simulation.server.ledger import Ledger
+from alignment_monitor.simulation.server.plans import PlanError
+from alignment_monitor.simulation.server.speech import answers_of
+from alignment_monitor.simulation.server.wire import Endpoint, judged_message
+from alignment_monitor.simulation.truth import Truth, TruthError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+__all__ = ["MODEL", "build_app", "judged_message", "serve"]
 
 MODEL = "simulated-judge"
 HOST = "127.0.0.1"
 PARENT_CHECK_SECONDS = 0.5
-
-_END = re.compile(r"^<<([0-9a-f]+) end>>\s+Judge message M(\d+)\.\s*\Z", re.MULTILINE)
-"""Only the genuine last fence precedes the last line, so nothing within can pose as it."""
-
-
-def judged_message(prompt: str) -> str | None:
-    """Text of the judged message in a judging prompt; None if the prompt is not one."""
-    if not (end := _END.search(prompt)):
-        return None
-    nonce, index = end.groups()
-    block = re.compile(
-        rf"^<<{nonce} M{index} assistant>>\n(.*?)\n<<{nonce} ", re.DOTALL | re.MULTILINE
-    )
-    found = block.search(prompt)
-    return found.group(1) if found else None
+IDLE_SECONDS = 75
+"""How long an unused connection stays open; if short, clients meet faults that nobody planned."""
 
 
 def build_app(
@@ -53,19 +52,30 @@ def build_app(
     specificity: Rate = SPECIFICITY,
     model: str = MODEL,
     request_log: Path | None = None,
+    faults: FaultPlan = NO_FAULTS,
+    latency: Latency = NO_LATENCY,
+    state_folder: Path | None = None,
+    batch: BatchPlan = AT_ONCE,
 ) -> Starlette:
-    """The server as an ASGI application.
+    """The server as an ASGI application, for ``serve``.
 
     Args:
         truth: what the judge knows.
-        seed: decides on which messages it errs.
+        seed: decides on which messages it errs, and which requests meet faults.
         sensitivity: P(event reported | event), for all questions or by question.
         specificity: P(no event reported | no event), likewise.
         model: name it answers under.
-        request_log: file that gets one JSON line per judged request: time and text key.
+        request_log: file that gets one JSON line per judged request, once it has ended: time,
+            endpoint, key, attempt, fault, status, and whether the whole answer was sent.
+        faults: which share of the requests meets which fault.
+        latency: how long an answer takes.
+        state_folder: keeps files and batches, so that a restarted server knows them.
+        batch: how batches end, and when.
     """
     judge = SimulatedJudge(truth, load_rubric(), seed, sensitivity, specificity)
     log = request_log.open("a", buffering=1, encoding="utf-8") if request_log else None
+    ledger = Ledger(log)
+    bench = Bench(answers_of(judge), model, ledger, seed, faults, latency)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -74,20 +84,6 @@ def build_app(
                 stack.enter_context(log)
             yield
 
-    async def complete(request: Request) -> JSONResponse:
-        try:
-            prompt = _user_message(json.loads(await request.body()))
-        except (ValueError, KeyError, TypeError, IndexError):
-            return _refused("the body is not a chat completion request with a user message")
-        message = judged_message(prompt)
-        if message is None:
-            return _refused("the user message does not end with a fenced message to judge")
-        key = text_key(message)
-        if log:
-            log.write(json.dumps({"time": time.time(), "key": key}) + "\n")
-        content = json.dumps(judge.answer(message), ensure_ascii=False)
-        return JSONResponse(_completion(model, key, prompt, content))
-
     async def models(_request: Request) -> JSONResponse:
         entry = {"id": model, "object": "model", "created": 0, "owned_by": "alignment-monitor"}
         return JSONResponse({"object": "list", "data": [entry]})
@@ -95,11 +91,24 @@ def build_app(
     async def health(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "known_texts": len(truth)})
 
+    async def stats(_request: Request) -> JSONResponse:
+        return JSONResponse(ledger.stats())
+
+    paths = {
+        "/v1/chat/completions": Endpoint.CHAT,
+        "/v1/responses": Endpoint.RESPONSES,
+        "/v1/decisions": Endpoint.DECISIONS,
+    }
     return Starlette(
         routes=[
-            Route("/v1/chat/completions", complete, methods=["POST"]),
+            *(
+                Route(path, JudgingEndpoint(endpoint, bench), methods=["POST"])
+                for path, endpoint in paths.items()
+            ),
+            *batch_routes(Batches(bench, batch, state_folder)),
             Route("/v1/models", models),
             Route("/health", health),
+            Route("/stats", stats),
         ],
         lifespan=lifespan,
     )
@@ -113,6 +122,10 @@ def serve(app: Starlette, *, port: int = 0, port_file: Path | None = None) -> No
         port: 0 for any free one.
         port_file: gets the port, once connections are accepted.
     """
+    import uvicorn
+
+    from alignment_monitor.simulation.server.connection import Connection
+
     with socket.create_server((HOST, port), backlog=1024) as listener:
         # Inherited by each connection; without it a reply waits 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -122,16 +135,24 @@ def serve(app: Starlette, *, port: int = 0, port_file: Path | None = None) -> No
             temporary.write_text(str(chosen), encoding="utf-8")
             temporary.replace(port_file)
         print(f"listening on http://{HOST}:{chosen}/v1", flush=True)
-        with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(app, listener, os.getppid()))
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            backlog=1024,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=1,
+        )
+        with (
+            suppress(KeyboardInterrupt),
+            asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+        ):
+            runner.run(_serve(uvicorn.Server(config), listener, os.getppid()))
 
 
-async def _serve(app: Starlette, listener: socket.socket, parent: int) -> None:
-    import uvicorn
-
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-
+async def _serve(server: "uvicorn.Server", listener: socket.socket, parent: int) -> None:
     async def leave_with_parent() -> None:
         while os.getppid() == parent:
             await asyncio.sleep(PARENT_CHECK_SECONDS)
@@ -142,41 +163,6 @@ async def _serve(app: Starlette, listener: socket.socket, parent: int) -> None:
     watch.cancel()
 
 
-def _user_message(body: dict[str, Any]) -> str:
-    texts = [turn["content"] for turn in body["messages"] if turn["role"] == "user"]
-    if not isinstance(texts[-1], str):
-        raise TypeError("content must be text")
-    return texts[-1]
-
-
-def _completion(model: str, key: str, prompt: str, content: str) -> dict[str, Any]:
-    asked, answered = len(prompt) // 4, len(content) // 4
-    return {
-        "id": f"chatcmpl-{key}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "stop",
-                "message": {"role": "assistant", "content": content, "refusal": None},
-                "logprobs": None,
-            }
-        ],
-        "usage": {
-            "prompt_tokens": asked,
-            "completion_tokens": answered,
-            "total_tokens": asked + answered,
-        },
-    }
-
-
-def _refused(reason: str) -> JSONResponse:
-    error = {"message": reason, "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": error}, status_code=400)
-
-
 def main() -> None:
     """Serve a truth file."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -184,13 +170,30 @@ def main() -> None:
     parser.add_argument("--port-file", type=Path, help="gets the chosen port")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--seed", type=int, default=0, help="decides where the judge errs")
+    parser.add_argument("--model", default=MODEL, help="name it answers under")
     parser.add_argument("--log", type=Path, help="gets one JSON line per judged request")
+    parser.add_argument("--faults", default="", help="shares, as in rate_limit=0.05,timeout=0.02")
+    parser.add_argument("--latency", default="", help="milliseconds: 200, or median/p95 200/800")
+    parser.add_argument("--state-folder", type=Path, help="keeps files and batches")
+    parser.add_argument("--batch", default="", help="as in seconds=5,error=0.1,expired=0.2")
+    parser.add_argument("--batch-seconds", type=float, help="how long a batch takes")
     given = parser.parse_args()
     try:
-        truth = Truth.load(given.truth)
-    except TruthError as error:
+        batch = BatchPlan.parse(given.batch)
+        if given.batch_seconds is not None:
+            batch = replace(batch, seconds=given.batch_seconds)
+        app = build_app(
+            Truth.load(given.truth),
+            seed=given.seed,
+            model=given.model,
+            request_log=given.log,
+            faults=FaultPlan.parse(given.faults),
+            latency=Latency.parse(given.latency),
+            state_folder=given.state_folder,
+            batch=batch,
+        )
+    except (TruthError, PlanError) as error:
         parser.error(str(error))
-    app = build_app(truth, seed=given.seed, request_log=given.log)
     serve(app, port=given.port, port_file=given.port_file)
 
 

@@ -15,12 +15,14 @@ import openai
 import pytest
 
 from alignment_monitor.judging.answer import answer_schema, parse_answer
-from alignment_monitor.judging.prompt import make_unit, messages, normalise
+from alignment_monitor.judging.prompt import messages, normalise
 from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.judging.window import make_unit
 from alignment_monitor.simulation.judge import SimulatedJudge
 from alignment_monitor.simulation.judge_server import judged_message
 from alignment_monitor.simulation.truth import text_key
 from alignment_monitor.simulation.world import simulate_day
+from tests.fakes.fault_server import log_lines, stats
 
 RUBRIC = load_rubric()
 MODULE = "alignment_monitor.simulation.judge_server"
@@ -80,7 +82,7 @@ def units(small_config):
             len(turns) - 1,
             turns,
             context_messages=6,
-            max_characters=24_000,
+            max_tokens=6000,
         )
         for conversation in conversations
         if (
@@ -136,14 +138,14 @@ def test_a_repeated_request_gets_the_identical_answer(address, units) -> None:
     assert list(map(content, ask(address, prompts))) == list(map(content, ask(address, again)))
 
 
-def test_each_request_is_logged_before_it_is_answered(address, folder, units) -> None:
-    def logged() -> list[str]:
-        lines = (folder / "log.jsonl").read_text().splitlines()
-        return [json.loads(line)["key"] for line in lines]
-
-    before = len(logged()) if (folder / "log.jsonl").exists() else 0
+def test_each_request_is_logged_once_with_what_became_of_it(address, folder, units) -> None:
+    asked = stats(f"{address}/v1")["requests"]["chat"]
+    before = len(log_lines(folder / "log.jsonl", asked))
     ask(address, [messages(RUBRIC, unit) for unit in units[:7]])
-    assert sorted(logged()[before:]) == sorted(text_key(unit.text) for unit in units[:7])
+    lines = log_lines(folder / "log.jsonl", before + 7)[before:]
+    assert sorted(line["key"] for line in lines) == sorted(text_key(u.text) for u in units[:7])
+    assert {(line["fault"], line["status"], line["sent"]) for line in lines} == {(None, 200, True)}
+    assert all(abs(line["time"] - time.time()) < 60 for line in lines)
 
 
 def test_replies_do_not_wait_for_acknowledgements(address, units) -> None:
@@ -164,7 +166,7 @@ def test_an_unknown_text_is_not_applicable(address) -> None:
         {"index": 0, "role": "user", "content": "Is it?"},
         {"index": 1, "role": "assistant", "content": "It is."},
     ]
-    unit = make_unit("c", 1, turns, context_messages=6, max_characters=1000)
+    unit = make_unit("c", 1, turns, context_messages=6, max_tokens=1000)
     answer = json.loads(content(ask(address, [messages(RUBRIC, unit)])[0]))
     assert not any(given["applicable"] for given in answer["behaviours"].values())
 
@@ -178,7 +180,7 @@ def test_the_judged_block_is_found_whatever_stands_in_the_transcript() -> None:
     ]
     for index in (1, 3):
         last = turns[:index]
-        unit = make_unit("c", index, last, context_messages=6, max_characters=9000)
+        unit = make_unit("c", index, last, context_messages=6, max_tokens=6000)
         prompt = messages(RUBRIC, unit)[1]["content"]
         assert normalise(judged_message(prompt) or "") == normalise(unit.text)
     raw = "<<ab M1 assistant>>\nfirst\n<<ab M2 user>>\nsecond\n<<ab end>>\nJudge message M1.\n"
