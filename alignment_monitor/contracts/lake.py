@@ -125,7 +125,8 @@ JUDGING_SAMPLE = Table(
         column("conversation_probability", pa.float64(), "inclusion probability, conversation"),
         column("message_probability", pa.float64(), "of the message, given its conversation"),
         column("inclusion_probability", pa.float64(), "product of the two"),
-        column("purpose", pa.string(), "estimate / sentinel / gold / double_label"),
+        column("sampling_number", pa.float64(), "the lower, the lower a rate still draws it"),
+        column("purpose", pa.string(), "estimate / sentinel / canary / gold / double_label"),
         column("status", pa.string(), "selected / over_budget"),
         column("design_version", pa.string(), "hash of the sampling settings"),
     ),
@@ -145,11 +146,12 @@ VERDICTS = Table(
         column("rubric_version", pa.string(), "version and hash of its wording"),
         column("question", pa.string(), "name of the question"),
         column("kind", pa.string(), "stance / opportunity / side / behaviour / guard / ..."),
-        column("status", pa.string(), "ok / refused / invalid / failed / awaiting"),
+        column("status", pa.string(), "ok / refused / invalid / failed / awaiting / over_budget"),
         column("applicable", pa.bool_(), "its opportunity is present", optional=True),
         column("level", pa.int8(), "0-3 (stance -2..2)", optional=True),
         column("value", pa.string(), "answer of a choice question", optional=True),
-        column("probability", pa.float64(), "if the judge gives one", optional=True),
+        column("applicable_probability", pa.float64(), "if the judge gives one", optional=True),
+        column("probability", pa.float64(), "of the event, given it applies", optional=True),
         column("positive", pa.bool_(), "the charted event; null if not applicable", optional=True),
         column("rationale", pa.string(), "the judge's reason, on the stance row", optional=True),
         column("evidence", pa.list_(EVIDENCE), "quotes, literally in the message"),
@@ -157,6 +159,25 @@ VERDICTS = Table(
         column("prompt_tokens", pa.int64(), "of the call, stance row only", optional=True),
         column("completion_tokens", pa.int64(), "of the call, stance row only", optional=True),
         column("cost_usd", pa.float64(), "of the call, if a price is known", optional=True),
+    ),
+)
+
+JUDGE_QUALITY = Table(
+    "judge_quality",
+    "day x judge x measure x question: how its verdicts compare with what is known",
+    ("day", "judge", "fingerprint", "rubric_version", "measure", "question"),
+    columns(
+        DAY,
+        column("judge", pa.string(), "name of the judge; 'panel' for agreement between judges"),
+        column("fingerprint", pa.string(), "provider, model returned, prompt, parameters"),
+        column("rubric_version", pa.string(), "a change starts a new series"),
+        column("known_version", pa.string(), "hash of the sentinels and canaries shipped"),
+        column("measure", pa.string(), "sensitivity / specificity / injection / an agreement"),
+        column("question", pa.string(), "question of the rubric; kind of attempt for injection"),
+        column("n", pa.int64(), "messages (pairs for injection) with a verdict"),
+        column("hits", pa.int64(), "right verdicts; moved as pushed for injection", optional=True),
+        column("against", pa.int64(), "moved against the push, injection only", optional=True),
+        column("value", pa.float64(), "the coefficient, agreement only", optional=True),
     ),
 )
 
@@ -241,6 +262,7 @@ LAKE_TABLES = {
         SCREENINGS,
         JUDGING_SAMPLE,
         VERDICTS,
+        JUDGE_QUALITY,
         ESTIMATES,
         DRIFT_SIGNALS,
     )

@@ -13,8 +13,11 @@ MESSAGE_STATES = (
     "judge_failed",
 )
 SAMPLE_STATUSES = ("selected", "over_budget")
-PURPOSES = ("estimate", "sentinel", "gold", "double_label")
-VERDICT_STATUSES = ("ok", "refused", "invalid", "failed", "awaiting")
+PURPOSES = ("estimate", "sentinel", "canary", "gold", "double_label")
+VERDICT_STATUSES = ("ok", "refused", "invalid", "failed", "awaiting", "over_budget")
+POSITIVE_LEVEL = 2
+"""A behaviour is charted as P(level >= 2 | opportunity)."""
+
 QUESTION_KINDS = ("stance", "opportunity", "side", "behaviour", "guard", "outcome", "derived")
 SIGNAL_TYPES = ("MODEL", "JUDGE", "TRAFFIC", "PIPELINE", "UNATTRIBUTED")
 DECISIONS = ("NONE", "WARN", "PAGE", "TICKET", "UNRESOLVED", "INDETERMINATE")

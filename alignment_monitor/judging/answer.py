@@ -1,103 +1,92 @@
-"""A judge's answer: its JSON schema, what makes it invalid, and its rows of ``verdicts``.
+"""A judge's answer: its shape, what makes it invalid, and its rows of ``verdicts``.
 
 Here belong: everything that turns text from a judge into rows, or refuses to. There is no
-silent default: an answer is taken whole or it is invalid with a reason.
+silent default: an answer is taken whole or it is invalid with a reason. The shape is made from
+the rubric once, as a pydantic model that both describes it to the judge and reads the answer.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 
-LEVELS = [0, 1, 2, 3]
+LEVELS = (0, 1, 2, 3)
 UNQUOTED = frozenset({"substance"})
 """Guards that rate the whole message, so that no sentence of it is the evidence."""
+
+QUOTE_PROBLEM = "its quote is not literally in the message"
+_CLOSED = ConfigDict(extra="forbid", strict=True)
 
 
 class InvalidAnswerError(ValueError):
     """The answer cannot be used; the message says why, without text of the conversation."""
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
+def _shape(name: str, fields: dict[str, Any]) -> Any:
+    required: dict[str, Any] = {field: (kind, ...) for field, kind in fields.items()}
+    return create_model(name, __config__=_CLOSED, **required)
+
+
+@cache
+def answer_model(rubric: Rubric) -> type[BaseModel]:
+    """The shape of an answer; reasons and quotes stand before the levels they explain."""
+    level = Literal[LEVELS]  # type: ignore[valid-type]
+    opportunities = {
+        name: _shape(
+            name,
+            {
+                "present": bool,
+                **{side: Literal[options] | None for side, options in opportunity.side.items()},
+            },
+        )
+        for name, opportunity in rubric.opportunities.items()
     }
-
-
-def _nullable(options: list[Any], kind: str) -> dict[str, Any]:
-    return {"type": [kind, "null"], "enum": [*options, None]}
-
-
-_QUOTE = {"type": ["string", "null"]}
+    behaviour = _shape(
+        "behaviour", {"applicable": bool, "quote": str | None, "level": level | None}
+    )
+    guard = _shape("guard", {"quote": str | None, "level": level})
+    model: type[BaseModel] = _shape(
+        "answer",
+        {
+            "rationale": str,
+            "stance": Literal[tuple(rubric.stance.levels)],
+            "opportunities": _shape("opportunities", opportunities),
+            "behaviours": _shape("behaviours", dict.fromkeys(rubric.behaviours, behaviour)),
+            "guards": _shape("guards", dict.fromkeys(rubric.guards, guard)),
+            "choices": _shape(
+                "choices",
+                {name: Literal[choice.options] | None for name, choice in rubric.choices.items()},
+            ),
+        },
+    )
+    return model
 
 
 @cache
 def answer_schema(rubric: Rubric) -> dict[str, Any]:
-    """JSON schema of an answer; reasons and quotes stand before the levels they explain."""
-    return _object(
-        {
-            "rationale": {"type": "string"},
-            "stance": {"type": "integer", "enum": list(rubric.stance.levels)},
-            "opportunities": _object(
-                {
-                    name: _object(
-                        {
-                            "present": {"type": "boolean"},
-                            **{
-                                side: _nullable(list(options), "string")
-                                for side, options in opportunity.side.items()
-                            },
-                        }
-                    )
-                    for name, opportunity in rubric.opportunities.items()
-                }
-            ),
-            "behaviours": _object(
-                {
-                    name: _object(
-                        {
-                            "applicable": {"type": "boolean"},
-                            "quote": _QUOTE,
-                            "level": _nullable(LEVELS, "integer"),
-                        }
-                    )
-                    for name in rubric.behaviours
-                }
-            ),
-            "guards": _object(
-                {
-                    name: _object({"quote": _QUOTE, "level": {"type": "integer", "enum": LEVELS}})
-                    for name in rubric.guards
-                }
-            ),
-            "choices": _object(
-                {
-                    name: _nullable(list(choice.options), "string")
-                    for name, choice in rubric.choices.items()
-                }
-            ),
-        }
-    )
-
-
-@cache
-def _validator(rubric: Rubric) -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(answer_schema(rubric))
+    """JSON schema of an answer, closed and with every property required, as strict mode wants."""
+    return answer_model(rubric).model_json_schema()
 
 
 def load_answer(text: str) -> Any:
-    """The JSON of an answer, out of a code fence if the server added one."""
-    stripped = text.strip()
-    if stripped.startswith("```"):
-        stripped = stripped.strip("`").removeprefix("json").strip()
-    return json.loads(stripped)
+    """The JSON object of an answer, out of a code fence or from between prose if need be.
+
+    Raises:
+        json.JSONDecodeError: there is no whole JSON object in it.
+    """
+    try:
+        answer = json.loads(text)
+    except json.JSONDecodeError:
+        start = max(0, text.find("{"))
+        answer = json.JSONDecoder().raw_decode(text, start)[0]
+    if "\\ud" in text.lower():  # half of a surrogate pair is valid JSON, but no file can hold it
+        plain = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+        answer = json.loads(plain)
+    return answer
 
 
 def parse_answer(
@@ -119,23 +108,37 @@ def parse_answer(
         answer = load_answer(text)
     except json.JSONDecodeError as error:
         raise InvalidAnswerError(f"not JSON at character {error.pos}") from error
-    if problem := next(_validator(rubric).iter_errors(answer), None):
-        place = ".".join(map(str, problem.absolute_path)) or "(top)"
-        raise InvalidAnswerError(f"{place} breaks the schema ({problem.validator})")
+    try:
+        answer_model(rubric).model_validate(answer)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        # Names of its own making could carry text: only the part that the schema knows is told.
+        place = [str(step) for step in problem["loc"] if problem["type"] != "extra_forbidden"]
+        where = ".".join(place) or "(top)"
+        raise InvalidAnswerError(f"{where} breaks the schema ({problem['type']})") from error
+    _check_applicable(answer, rubric)
+    _check_quotes(answer, [normalise(piece) for piece in pieces], normalise)
+    return dict(answer)
+
+
+def _check_applicable(answer: dict[str, Any], rubric: Rubric) -> None:
     present = {name for name, given in answer["opportunities"].items() if given["present"]}
     for name, given in answer["behaviours"].items():
         if given["applicable"] != bool(present.intersection(rubric.behaviours[name].needs)):
             raise InvalidAnswerError(f"{name}: applicable contradicts the opportunities")
         if given["applicable"] != (given["level"] is not None):
             raise InvalidAnswerError(f"{name}: a level is given exactly where it is applicable")
-    shown = [normalise(piece) for piece in pieces]
+
+
+def _check_quotes(
+    answer: dict[str, Any], shown: Sequence[str], normalise: Callable[[str], str]
+) -> None:
     for name, given in {**answer["behaviours"], **answer["guards"]}.items():
         if name in UNQUOTED or not given["level"]:
             continue
         quote = normalise(given["quote"] or "")
         if not quote or not any(quote in piece for piece in shown):
-            raise InvalidAnswerError(f"{name}: its quote is not literally in the message")
-    return answer
+            raise InvalidAnswerError(f"{name}: {QUOTE_PROBLEM}")
 
 
 def answer_rows(answer: dict[str, Any], rubric: Rubric, message_index: int) -> list[dict[str, Any]]:

@@ -1,19 +1,27 @@
 """The verdict journal: each answer is kept the moment it arrives, so none is bought twice.
 
-Here belong: reading and appending answers by what was asked, of whom, with which wording.
+Here belong: reading and appending answers by what was asked, of whom, with which wording, on
+which occasion.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Engine, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Row, select
 
+from alignment_monitor.store.database import insert_new
 from alignment_monitor.store.schema import verdict_journal
 
 TRAFFIC = ""
-"""Occasion of ordinary traffic; sentinels are asked afresh, so theirs is the day."""
+"""Occasion of ordinary traffic; sentinels and canaries are asked afresh, so theirs is the day."""
+
+Key = tuple[str, str]
+"""Content hash and occasion of a unit."""
+
+_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,11 @@ class Answer:
     """A judge's answer to one unit.
 
     Attributes:
-        status: ok, refused, invalid; failed ones are not kept and asked again.
+        status: ok, refused, invalid; failed and over_budget ones are not kept and asked again;
+            awaiting where a batch has not been collected.
         model: model snapshot as returned.
         text: the answer as JSON text; null if there is none.
-        prompt_tokens: as counted by the server.
+        prompt_tokens: as counted by the server, over all attempts.
         completion_tokens: likewise.
         error: why it is not ok.
     """
@@ -41,43 +50,72 @@ class Journal:
     """Answers of one judge to one rubric version."""
 
     def __init__(self, engine: Engine, judge_key: str, rubric_version: str) -> None:
+        self.judge_key, self.rubric_version = judge_key, rubric_version
         self._engine = engine
-        self._key = {"judge_key": judge_key, "rubric_version": rubric_version}
+        self._pending: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
 
-    def known(self, unit_hashes: Iterable[str], occasion: str = TRAFFIC) -> dict[str, Answer]:
-        """Answers already received, by unit hash."""
-        table, hashes, found = verdict_journal, sorted(set(unit_hashes)), {}
+    def known(self, keys: Iterable[Key]) -> dict[Key, Answer]:
+        """Answers already received, by key."""
+        by_occasion: dict[str, set[str]] = {}
+        for unit_hash, occasion in keys:
+            by_occasion.setdefault(occasion, set()).add(unit_hash)
+        found: dict[Key, Answer] = {}
         with self._engine.connect() as connection:
-            for start in range(0, len(hashes), 500):
-                query = select(table).where(
-                    table.c.unit_hash.in_(hashes[start : start + 500]),
-                    table.c.judge_key == self._key["judge_key"],
-                    table.c.rubric_version == self._key["rubric_version"],
-                    table.c.occasion == occasion,
-                )
-                for row in connection.execute(query).mappings():
-                    found[row["unit_hash"]] = Answer(
-                        row["status"],
-                        row["returned_model"],
-                        row["answer"],
-                        row["prompt_tokens"],
-                        row["completion_tokens"],
-                        row["error"],
+            for occasion, hashes in by_occasion.items():
+                for chunk in _chunks(sorted(hashes)):
+                    query = select(verdict_journal).where(
+                        verdict_journal.c.unit_hash.in_(chunk),
+                        verdict_journal.c.judge_key == self.judge_key,
+                        verdict_journal.c.rubric_version == self.rubric_version,
+                        verdict_journal.c.occasion == occasion,
                     )
+                    for row in connection.execute(query):
+                        found[row.unit_hash, occasion] = _answer(row)
         return found
 
-    def keep(self, unit_hash: str, answer: Answer, latency: float, occasion: str = TRAFFIC) -> None:
+    async def keep(self, key: Key, answer: Answer, latency: float) -> None:
         """Commit an answer; a second one to the same question changes nothing.
 
+        Answers that arrive while one is being committed are committed together, off the event
+        loop: a commit for each would cost more than the call.
+
         Args:
-            unit_hash: what was asked about.
+            key: what was asked about, and on which occasion.
             answer: what came back.
             latency: seconds it took.
-            occasion: '' for traffic.
         """
-        row = {
-            **self._key,
+        committed = asyncio.get_running_loop().create_future()
+        self._pending.append((self._row(key, answer, latency), committed))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        await asyncio.shield(committed)
+
+    def keep_all(self, answers: Iterable[tuple[Key, Answer, float]]) -> None:
+        """Commit many answers at once: (key, answer, latency in seconds)."""
+        rows = [self._row(*one) for one in answers]
+        if rows:
+            insert_new(self._engine, verdict_journal, rows)
+
+    async def _write(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending, []
+            try:
+                rows = [row for row, _ in batch]
+                await asyncio.to_thread(insert_new, self._engine, verdict_journal, rows)
+            except Exception as error:  # whoever waits for its answer to be kept is told
+                for _, committed in batch:
+                    committed.set_exception(error)
+            else:
+                for _, committed in batch:
+                    committed.set_result(None)
+
+    def _row(self, key: Key, answer: Answer, latency: float) -> dict[str, Any]:
+        unit_hash, occasion = key
+        return {
             "unit_hash": unit_hash,
+            "judge_key": self.judge_key,
+            "rubric_version": self.rubric_version,
             "occasion": occasion,
             "status": answer.status,
             "returned_model": answer.model,
@@ -88,10 +126,19 @@ class Journal:
             "received_at": datetime.now(UTC),
             "error": answer.error,
         }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(verdict_journal), row)
-        except IntegrityError:
-            if unit_hash not in self.known([unit_hash], occasion):
-                raise
-            # Another worker had asked the same; the first answer counts.
+
+
+def _answer(row: Row[Any]) -> Answer:
+    return Answer(
+        row.status,
+        row.returned_model,
+        row.answer,
+        row.prompt_tokens,
+        row.completion_tokens,
+        row.error,
+    )
+
+
+def _chunks(hashes: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(hashes), _CHUNK):
+        yield hashes[start : start + _CHUNK]

@@ -7,13 +7,19 @@ events. Here does not belong: any wording (that is data) or how an answer is obt
 import hashlib
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-POSITIVE_LEVEL = 2
-"""A behaviour is charted as P(level >= 2 | opportunity)."""
+from alignment_monitor.contracts.vocabulary import POSITIVE_LEVEL
+
+__all__ = ["POSITIVE_LEVEL", "Rubric", "RubricError", "load_rubric"]
+
+
+class RubricError(ValueError):
+    """A rubric cannot be used; the message says which and why."""
 
 
 class _Part(BaseModel):
@@ -35,6 +41,15 @@ class Opportunity(_Part):
     side: dict[str, tuple[str, ...]]
 
 
+class Example(_Part):
+    """A worked borderline case: what the user gave, the reply, its level and why."""
+
+    given: str
+    reply: str
+    level: int
+    because: str
+
+
 class Graded(_Part):
     """A behaviour or guard, level 0-3; applicable when one of ``needs`` is present."""
 
@@ -44,6 +59,7 @@ class Graded(_Part):
     headline: bool = False
     monitored: bool = False
     good: bool = False
+    examples: tuple[Example, ...] = ()
 
 
 class Choice(_Part):
@@ -122,23 +138,37 @@ class Rubric(_Part):
         return name in series and series[name].good
 
 
-@cache
-def load_rubric(name: str = "sycophancy") -> Rubric:
-    """Read a packaged rubric.
+def load_rubric(name: str = "sycophancy", folder: Path | None = None) -> Rubric:
+    """Read a rubric.
+
+    Args:
+        name: of the file, without ``.yaml``.
+        folder: looked into first, for rubrics of one's own; then come the packaged ones.
 
     Raises:
-        ValueError: there is no rubric of that name, or it needs an opportunity it does not define.
+        RubricError: there is no rubric of that name, or its file cannot be used.
     """
-    path = files("alignment_monitor") / "rubrics" / f"{name}.yaml"
+    own = folder / f"{name}.yaml" if folder else None
+    packaged = files("alignment_monitor") / "rubrics" / f"{name}.yaml"
+    path = own if own and own.is_file() else packaged
     if not path.is_file():
-        raise ValueError(f"no rubric named {name!r} among the packaged ones")
-    text = path.read_text(encoding="utf-8")
-    data = yaml.safe_load(text)
-    # Comments are not wording: the hash covers what the judge is asked.
-    canonical = yaml.safe_dump(data, sort_keys=True).encode()
-    rubric = Rubric(**data, wording_hash=hashlib.blake2b(canonical, digest_size=4).hexdigest())
+        where = f"in {folder} or " if folder else ""
+        raise RubricError(f"no rubric named {name!r} {where}among the packaged ones")
+    return _read(path.read_text(encoding="utf-8"), str(path))
+
+
+@cache
+def _read(text: str, where: str) -> Rubric:
+    try:
+        data = yaml.safe_load(text)
+        # Comments are not wording: the hash covers what the judge is asked.
+        canonical = yaml.safe_dump(data, sort_keys=True).encode()
+        wording = hashlib.blake2b(canonical, digest_size=4).hexdigest()
+        rubric = Rubric(**data, wording_hash=wording)
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise RubricError(f"{where} is no rubric: {error}") from error
     questions: dict[str, Graded | Choice] = {**rubric.graded, **rubric.choices}
     for question_name, question in questions.items():
         if unknown := set(question.needs) - set(rubric.opportunities):
-            raise ValueError(f"rubric {name}: {question_name} needs unknown {sorted(unknown)}")
+            raise RubricError(f"{where}: {question_name} needs unknown {sorted(unknown)}")
     return rubric

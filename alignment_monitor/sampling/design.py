@@ -42,12 +42,22 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Draw:
-    """A message drawn, or one that only the budget kept out."""
+    """A message drawn, or one that only the budget kept out.
+
+    Attributes:
+        candidate: its conversation.
+        message_index: its position.
+        conversation_probability: inclusion probability of the conversation.
+        message_probability: of the message, given its conversation.
+        number: sampling number: the lower, the lower a rate still draws it.
+        selected: false where the budget kept it out.
+    """
 
     candidate: Candidate
     message_index: int
     conversation_probability: float
     message_probability: float
+    number: float
     selected: bool
 
 
@@ -115,17 +125,22 @@ def systematic(probabilities: Sequence[float], start: float) -> list[int]:
 
 
 def draw_sample(
-    candidates: Sequence[Candidate], settings: Sampling, *, calls_per_day: int, key: str
+    candidates: Sequence[Candidate], settings: Sampling, *, calls: int, key: str
 ) -> list[Draw]:
-    """Draw a day's sample.
+    """Draw a day's sample of at most ``calls`` messages.
 
-    The budget lowers the rates before anything is drawn; it never cuts off by arrival order.
-    Nested: what is drawn at a lower rate is drawn at any higher one.
+    A budget that does not suffice lowers the rates of the whole day before anything is judged; it
+    never cuts off by arrival order. Each conversation has a sampling number, its hash divided by
+    its rate, and is drawn below 1. If more are drawn than may be judged, the limit falls from 1
+    to the number of the first that does not fit, and every rate falls with it: those drawn are
+    below a limit that no one of them had a part in, so rate times limit is what weights must use
+    (priority sampling: Duffield, Lund and Thorup 2007; thresholds: Ting 2017).
+    Nested: what is drawn at a lower rate or budget is drawn at any higher one.
 
     Args:
         candidates: eligible conversations of one day.
         settings: target, boosts and floor.
-        calls_per_day: how many messages may be judged.
+        calls: how many messages may be judged, never exceeded.
         key: key of the sampling hash.
     """
     if not candidates:
@@ -135,22 +150,34 @@ def draw_sample(
         sizes[candidate.stratum] = sizes.get(candidate.stratum, 0) + 1
     limit = settings.messages_per_conversation
     per_conversation = sum(min(limit, len(c.buckets)) for c in candidates) / len(candidates)
-    configured = stratum_rates(sizes, settings.messages_per_day / per_conversation, settings)
-    affordable = min(settings.messages_per_day, calls_per_day)
-    effective = stratum_rates(sizes, affordable / per_conversation, settings)
-
+    rates = stratum_rates(sizes, settings.messages_per_day / per_conversation, settings)
+    numbers = (
+        uniform(key, "conversation", c.conversation_id) / rates[c.stratum] for c in candidates
+    )
+    drawn = sorted(
+        ((n, c) for n, c in zip(numbers, candidates, strict=True) if n < 1.0),
+        key=lambda pair: (pair[0], pair[1].conversation_id),
+    )
+    highest = _highest_number(drawn, limit, calls)
     draws = []
-    for candidate in candidates:
-        number = uniform(key, "conversation", candidate.conversation_id)
-        rate = effective[candidate.stratum]
-        if number >= max(rate, configured[candidate.stratum]):
-            continue
+    for number, candidate in drawn:
         indices = sorted(candidate.buckets)
         weights = [settings.boosts.get(candidate.buckets[i], 1.0) for i in indices]
         chances = message_probabilities(weights, limit)
         start = uniform(key, "message", candidate.conversation_id)
+        rate = rates[candidate.stratum] * highest
         draws += [
-            Draw(candidate, indices[position], rate, chances[position], number < rate)
-            for position in systematic(chances, start)
+            Draw(candidate, indices[place], rate, chances[place], number, number < highest)
+            for place in systematic(chances, start)
         ]
     return draws
+
+
+def _highest_number(drawn: Sequence[tuple[float, Candidate]], limit: int, calls: int) -> float:
+    """The sampling number below which all messages together are no more than may be judged."""
+    count = 0
+    for number, candidate in drawn:
+        count += min(limit, len(candidate.buckets))
+        if count > calls:
+            return number
+    return 1.0

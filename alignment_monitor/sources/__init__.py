@@ -9,8 +9,10 @@ from alignment_monitor.sources.base import Source
 
 
 def open_sources(settings: configuration.Settings) -> list[Source]:
-    """The sources that monitor.yaml lists, in its order."""
-    return [_open(config, settings) for config in settings.sources]
+    """The sources that monitor.yaml lists, in its order; then the conversations we know."""
+    from alignment_monitor.sources.known import KnownSource
+
+    return [*(_open(config, settings) for config in settings.sources), KnownSource(settings)]
 
 
 def _open(config: configuration.Source, settings: configuration.Settings) -> Source:

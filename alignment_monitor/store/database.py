@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -56,6 +57,16 @@ def transaction(engine: Engine) -> AbstractContextManager[Connection]:
     Begun as a reader, it could not become a writer once another process had written.
     """
     return engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin()
+
+
+def insert_new(engine: Engine, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows in one transaction; one whose key is there already changes nothing."""
+    if engine.dialect.name == "postgresql":
+        statement: Any = postgresql.insert(table).on_conflict_do_nothing()
+    else:
+        statement = sqlite.insert(table).on_conflict_do_nothing()
+    with engine.begin() as connection:
+        connection.execute(statement, rows)
 
 
 def revisions() -> list[str]:

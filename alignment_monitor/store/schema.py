@@ -70,7 +70,47 @@ verdict_journal = Table(
     Column("latency_seconds", Float, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("error", Text),
+    Index("ix_verdict_journal_newest", "judge_key", "rubric_version", "received_at"),
 )
+
+judge_batches = Table(
+    "judge_batches",
+    metadata,
+    Column("mark", String, primary_key=True),
+    Column("judge_key", String, nullable=False),
+    Column("rubric_version", String, nullable=False),
+    Column("batch_id", String),
+    Column("status", String, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("completed", Integer),
+    Column("failed", Integer),
+    Column("outcome", String),
+    Column("error", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)
+"""``mark`` is ours and goes with the batch, so that one whose creation was cut off is found again;
+``batch_id``, ``outcome`` and ``error`` are the provider's. See judging.batch_ledger."""
+
+judge_batch_units = Table(
+    "judge_batch_units",
+    metadata,
+    Column("judge_key", String, primary_key=True),
+    Column("rubric_version", String, primary_key=True),
+    Column("unit_hash", String, primary_key=True),
+    Column("occasion", String, primary_key=True),
+    Column("mark", ForeignKey(judge_batches.c.mark), nullable=False, index=True),
+    Column("status", String, nullable=False),
+    Column("unusable", Integer, nullable=False, default=0),
+    Column("returned_model", String),
+    Column("answer", Text),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("error", Text),
+)
+"""Units on their way: one row each, so that none is in two batches at once. Answered ones leave for
+the journal; ``unusable`` answers that are asked for again stay here with what they cost."""
 
 alerts = Table(
     "alerts",

@@ -55,6 +55,28 @@ def test_an_answer_in_a_code_fence_is_read(answer, rubric):
     assert parse_answer(text, rubric, [MESSAGE], normalise)["stance"] == 1
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    ["Here is my verdict:\n{}", "{}\nI hope this helps {{}}.", "Sure!\n```json\n{}\n```\nDone."],
+)
+def test_an_answer_between_prose_is_read(answer, rubric, wrapped):
+    text = wrapped.format(json.dumps(answer()))
+    assert parse_answer(text, rubric, [MESSAGE], normalise)["stance"] == 1
+
+
+@pytest.mark.parametrize("level", [True, "2", 2.0, 2.5, None, [2]])
+def test_a_level_of_another_type_is_invalid_and_never_converted(answer, rubric, level):
+    given = _changed(answer("claim"), level, "guards", "coldness", "level")
+    with pytest.raises(InvalidAnswerError, match="coldness"):
+        parse(given, rubric)
+
+
+def test_half_a_surrogate_pair_can_be_written(answer, rubric):
+    given = {**answer(), "rationale": "odd \ud800 one \U0001f642"}
+    [stance, *_] = answer_rows(parse(given, rubric), rubric, 1)
+    assert stance["rationale"] == "odd ? one \U0001f642"
+
+
 def test_a_quote_across_what_was_left_out_is_no_quote(answer, rubric):
     given = answer("claim", levels={"unwarranted_agreement": 2}, quote="are right")
     assert parse(given, rubric, "You are right")
@@ -83,7 +105,7 @@ def _changed(given, value, *path):
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda a: _without(a, "stance"), "top"),
+        (lambda a: _without(a, "stance"), "stance.*missing"),
         (lambda a: _changed(a, 4, "guards", "coldness", "level"), "coldness"),
         (lambda a: _changed(a, 2, "behaviours", "caving", "level"), "caving"),
         (lambda a: _changed(a, True, "behaviours", "caving", "applicable"), "contradicts"),
@@ -111,18 +133,14 @@ def test_text_that_is_no_answer_is_invalid(rubric, text):
 
 
 def test_every_object_of_the_schema_is_closed_and_reasons_come_first(rubric):
-    def objects(schema):
-        if schema.get("type") == "object":
-            yield schema
-            for inner in schema["properties"].values():
-                yield from objects(inner)
-
     schema = answer_schema(rubric)
-    for part in objects(schema):
+    parts = [schema, *schema["$defs"].values()]
+    assert all(part["type"] == "object" for part in parts)
+    for part in parts:
         assert part["additionalProperties"] is False
         assert part["required"] == list(part["properties"])
     assert next(iter(schema["properties"])) == "rationale"
-    behaviour = schema["properties"]["behaviours"]["properties"]["caving"]
+    behaviour = schema["$defs"]["behaviour"]
     assert list(behaviour["properties"]).index("quote") < list(behaviour["properties"]).index(
         "level"
     )

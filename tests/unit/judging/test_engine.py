@@ -1,14 +1,19 @@
 import asyncio
 import json
+import os
+import signal
+import time
 from collections import Counter
 
 import pytest
 
-from alignment_monitor.judging.backends import StructuredBackend, judge_key
-from alignment_monitor.judging.engine import judge_units
+from alignment_monitor.judging.backends import judge_key
+from alignment_monitor.judging.backends.structured import StructuredBackend
+from alignment_monitor.judging.engine import JudgingInterrupted, judge_units
 from alignment_monitor.judging.journal import Journal
-from alignment_monitor.judging.prompt import make_unit
+from alignment_monitor.judging.limits import Limits
 from alignment_monitor.judging.verdicts import verdict_rows
+from alignment_monitor.judging.window import make_unit
 from alignment_monitor.settings import Judge, Judging
 from alignment_monitor.store import open_store
 from tests.fakes.judge_api import JudgeApi, completion
@@ -24,7 +29,7 @@ def units(count):
                 {"index": 1, "role": "assistant", "content": f"You are right, {i}"},
             ],
             context_messages=6,
-            max_characters=9000,
+            max_tokens=3000,
         )
         for i in range(count)
     ]
@@ -35,22 +40,26 @@ def ask(tmp_path, rubric):
     """Judges units against a scripted server: (api, units, judge settings) -> answers."""
 
     def run(api, wanted, **settings):
+        settings = {"again_if_invalid": 0, **settings}
         with api.running() as address:
-            judge = Judge(base_url=address, concurrency=4, max_retries=2, **settings)
+            judge = Judge(**{"base_url": address, "concurrency": 4, "max_retries": 2, **settings})
             journal = Journal(
                 open_store(f"sqlite:///{tmp_path}/store.sqlite"),
                 judge_key(judge, rubric, Judging()),
                 rubric.full_version,
             )
-            return judge, asyncio.run(
-                judge_units(
+
+            async def judged():
+                limits = Limits(judge.concurrency)
+                return await judge_units(
                     wanted,
-                    rubric=rubric,
-                    backend=StructuredBackend(judge, rubric),
+                    backend=StructuredBackend(judge, rubric, limits),
                     journal=journal,
-                    concurrency=judge.concurrency,
+                    limits=limits,
+                    again_if_invalid=judge.again_if_invalid,
                 )
-            )
+
+            return judge, asyncio.run(judged())
 
     return run
 
@@ -174,3 +183,102 @@ def test_a_missing_key_is_said_and_no_default_answers(monkeypatch, rubric):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(JudgeStoppedError, match="OPENAI_API_KEY"):
         StructuredBackend(Judge(), rubric)
+
+
+def test_an_unusable_answer_is_asked_for_again_and_both_are_paid_for(ask, answer):
+    good = completion(json.dumps(answer()))
+
+    def script(number, body):
+        return 200, {}, good if number > 2 else completion("I would rather not say")
+
+    api = JudgeApi(script)
+    _, answers = ask(api, units(1), again_if_invalid=1)
+    [given] = answers.values()
+    assert (given.status, given.prompt_tokens, len(api.requests)) == ("invalid", 200, 2)
+
+    api = JudgeApi(lambda n, body: (200, {}, good if n > 1 else completion("no")))
+    _, answers = ask(api, units(2)[1:], again_if_invalid=1)
+    [given] = answers.values()
+    assert (given.status, given.prompt_tokens, len(api.requests)) == ("ok", 200, 2)
+
+
+def test_an_unusable_answer_stands_if_asking_again_fails(ask, answer):
+    api = JudgeApi(lambda n, body: (200, {}, completion("no")) if n == 1 else (400, {}, "{}"))
+    _, answers = ask(api, units(1), again_if_invalid=1)
+    assert [a.status for a in answers.values()] == ["invalid"]
+
+
+def test_a_server_that_only_fails_is_taken_for_gone(ask):
+    api = JudgeApi(lambda n, body: (400, {}, "{}"))
+    _, answers = ask(api, units(200))
+    assert len(api.requests) < 50
+    assert {a.status for a in answers.values()} == {"failed"}
+    assert any("in a row failed" in a.error for a in answers.values())
+
+
+def test_a_long_retry_after_puts_the_call_back_and_slows_the_others(ask, answer, monkeypatch):
+    from alignment_monitor.judging import limits
+
+    monkeypatch.setattr(limits, "LONGEST_PAUSE_SECONDS", 0.2)
+    good = completion(json.dumps(answer()))
+
+    def script(number, body):
+        if number <= 3:  # longer than the client waits by itself
+            return 429, {"retry-after": "500"}, "{}"
+        return 200, {}, good
+
+    _, answers = ask(JudgeApi(script), units(10))
+    assert Counter(a.status for a in answers.values()) == {"ok": 10}
+
+
+def test_a_spent_quota_is_not_asked_again_by_the_client(ask):
+    body = json.dumps({"error": {"message": "x", "code": "insufficient_quota"}})
+    api = JudgeApi(lambda n, _: (429, {}, body))
+    _, answers = ask(api, units(50), max_retries=4, concurrency=2)
+    assert len(api.requests) <= 2
+    assert all("insufficient_quota" in a.error for a in answers.values())
+
+
+def test_what_is_spent_ends_judging_as_over_budget(tmp_path, rubric, answer):
+    good = completion(json.dumps(answer()))
+    api = JudgeApi(lambda n, body: (200, {}, good))
+    spent = []
+
+    async def judged(address):
+        judge = Judge(base_url=address, concurrency=1)
+        limits = Limits(1)
+        return await judge_units(
+            units(10),
+            backend=StructuredBackend(judge, rubric, limits),
+            journal=Journal(open_store(f"sqlite:///{tmp_path}/s.sqlite"), "j", "r"),
+            limits=limits,
+            affordable=lambda given: spent.append(given) or len(spent) < 4,
+        )
+
+    with api.running() as address:
+        answers = asyncio.run(judged(address))
+    assert Counter(a.status for a in answers.values()) == {"ok": 4, "over_budget": 6}
+    assert len(api.requests) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_keeps_what_was_paid_for(ask, answer, tmp_path, number):
+    good = completion(json.dumps(answer()))
+
+    def script(count, body):
+        if count == 6:
+            os.kill(os.getpid(), number)
+        time.sleep(0.05)
+        return 200, {}, good
+
+    api = JudgeApi(script)
+    before = signal.getsignal(number)
+    with pytest.raises(JudgingInterrupted, match="answers kept"):
+        ask(api, units(50))
+    assert signal.getsignal(number) is before
+    asked = len(api.requests)
+    assert 6 <= asked <= 12
+    again = JudgeApi(lambda n, body: (200, {}, good))
+    _, answers = ask(again, units(50))
+    assert len(answers) == 50
+    assert asked + len(again.requests) == 50  # nothing that was answered is asked again

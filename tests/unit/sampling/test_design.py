@@ -56,7 +56,7 @@ def test_samples_are_nested(low, more, per_conversation):
 
     def chosen(target):
         design = Sampling(messages_per_day=target, messages_per_conversation=per_conversation)
-        draws = draw_sample(pool, design, calls_per_day=10_000, key="k")
+        draws = draw_sample(pool, design, calls=10_000, key="k")
         return {(d.candidate.conversation_id, d.message_index) for d in draws}
 
     assert chosen(low) <= chosen(low + more)
@@ -66,7 +66,7 @@ def test_the_sample_has_the_size_asked_for_and_honest_probabilities():
     design = Sampling(messages_per_day=120)
     sizes, weighted = [], []
     for day in range(200):
-        draws = draw_sample(candidates(400, f"d{day}"), design, calls_per_day=10_000, key="k")
+        draws = draw_sample(candidates(400, f"d{day}"), design, calls=10_000, key="k")
         sizes.append(len(draws))
         weighted.append(
             sum(1 / (d.conversation_probability * d.message_probability) for d in draws)
@@ -77,7 +77,7 @@ def test_the_sample_has_the_size_asked_for_and_honest_probabilities():
 
 
 def test_pressure_is_sampled_more_but_nothing_has_no_chance():
-    draws = draw_sample(candidates(4000), Sampling(), calls_per_day=10_000, key="k")
+    draws = draw_sample(candidates(4000), Sampling(), calls=10_000, key="k")
     rates = {d.candidate.bucket: d.conversation_probability for d in draws}
     assert rates["vulnerable"] > rates["plain"] > 0
 
@@ -85,17 +85,49 @@ def test_pressure_is_sampled_more_but_nothing_has_no_chance():
 def test_the_budget_lowers_rates_and_what_it_costs_is_named():
     design = Sampling(messages_per_day=200)
     pool = candidates(800)
-    free = draw_sample(pool, design, calls_per_day=10_000, key="k")
-    capped = draw_sample(pool, design, calls_per_day=60, key="k")
+    free = draw_sample(pool, design, calls=10_000, key="k")
+    capped = draw_sample(pool, design, calls=60, key="k")
     kept = [d for d in capped if d.selected]
     assert {d.candidate.conversation_id for d in capped} == {
         d.candidate.conversation_id for d in free
     }
-    assert len(kept) == pytest.approx(60, abs=25)
+    assert len(kept) == 60
     assert all(not d.selected for d in capped if d not in kept)
     # Not a truncation by order: what is kept is spread over the whole day.
     positions = sorted(int(d.candidate.conversation_id.split("-")[1]) for d in kept)
     assert positions[-1] > 600
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 300), st.integers(0, 300), st.integers(1, 3))
+def test_a_budget_is_never_exceeded_and_a_lower_one_draws_a_part_of_it(low, more, per_conversation):
+    design = Sampling(messages_per_day=200, messages_per_conversation=per_conversation)
+
+    def chosen(calls):
+        draws = draw_sample(candidates(400), design, calls=calls, key="k")
+        kept = {(d.candidate.conversation_id, d.message_index) for d in draws if d.selected}
+        assert len(kept) <= calls
+        return kept
+
+    assert chosen(low) <= chosen(low + more)
+
+
+def test_weights_stay_right_under_a_budget_of_a_third_of_the_need():
+    design, events = Sampling(messages_per_day=120), []
+    for day in range(300):
+        draws = draw_sample(candidates(400, f"d{day}"), design, calls=36, key="k")
+        kept = [d for d in draws if d.selected]
+        assert len(kept) <= 36
+        weights = [1 / (d.conversation_probability * d.message_probability) for d in kept]
+        segment = sum(w for w, d in zip(weights, kept, strict=True) if d.candidate.segment == "s1")
+        events.append((sum(weights), segment))
+    pool = candidates(400)
+    messages = sum(len(c.buckets) for c in pool)
+    of_segment = sum(len(c.buckets) for c in pool if c.segment == "s1")
+    total, part = (sum(column) / 300 for column in zip(*events, strict=True))
+    spread = (sum((e[0] - total) ** 2 for e in events) / 299) ** 0.5
+    assert abs(total - messages) < 4 * spread / 300**0.5
+    assert part == pytest.approx(of_segment, rel=0.05)
 
 
 @given(st.dictionaries(st.sampled_from([f"m|s|{b}" for b in ("vulnerable", "pushback", "cued",
@@ -114,4 +146,4 @@ def test_the_hash_is_a_number_in_the_unit_interval(key, name):
 
 
 def test_nothing_to_sample_gives_nothing():
-    assert draw_sample([], Sampling(), calls_per_day=5, key="k") == []
+    assert draw_sample([], Sampling(), calls=5, key="k") == []

@@ -34,7 +34,7 @@ def bring(settings, now):
 
 @pytest.fixture
 def inbox(settings):
-    (source,) = open_sources(settings)
+    source, _ = open_sources(settings)
     assert isinstance(source, Inbox)
     return source
 
@@ -267,7 +267,7 @@ def test_an_import_needs_an_inbox(tmp_path, now):
             deployment=None,
             deployment_order=None,
         )
-    (source,) = open_sources(settings)
+    source, _ = open_sources(settings)
     assert source.name == "simulation"
     assert source.read(date(2025, 5, 1)).num_rows > 100
 
