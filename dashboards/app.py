@@ -29,6 +29,7 @@ page = st.navigation(
     [
         st.Page("views/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("views/conversations.py", title="Conversations", icon=":material/forum:"),
+        st.Page("views/judges.py", title="Judges", icon=":material/gavel:"),
         st.Page("views/health.py", title="Health", icon=":material/vital_signs:"),
     ],
     position="top",

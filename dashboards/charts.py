@@ -81,11 +81,16 @@ def trend_alt(data: Trend) -> str:
     return " ".join(parts)
 
 
-def ledger(rows: Sequence[Mapping[str, Any]], order: Sequence[str], colours: Sequence[str]) -> Any:
+def ledger(
+    rows: Sequence[Mapping[str, Any]],
+    order: Sequence[str],
+    colours: Sequence[str],
+    counted: str = "rows",
+) -> Any:
     """What became of each day's rows, stacked so that the height is what came in."""
     frame = pd.DataFrame(
         {
-            "day": [_moment(row["day"]) for row in rows],
+            "day": [moment(row["day"]) for row in rows],
             "date": [short_day(row["day"]) for row in rows],
             "state": [row["state"].replace("_", " ") for row in rows],
             "count": [row["count"] for row in rows],
@@ -97,9 +102,9 @@ def ledger(rows: Sequence[Mapping[str, Any]], order: Sequence[str], colours: Seq
         alt.Chart(frame)
         .mark_bar(stroke=None)
         .encode(
-            x=_x("utcyearmonthdate(day):T"),
+            x=over_days("utcyearmonthdate(day):T"),
             y=alt.Y(
-                "count:Q", title="rows", axis=alt.Axis(tickCount=4, format=",d", **QUIET_TITLE)
+                "count:Q", title=counted, axis=alt.Axis(tickCount=4, format=",d", **QUIET_TITLE)
             ),
             color=alt.Color(
                 "state:N",
@@ -110,14 +115,15 @@ def ledger(rows: Sequence[Mapping[str, Any]], order: Sequence[str], colours: Seq
             tooltip=[
                 alt.Tooltip("date:N", title="day"),
                 alt.Tooltip("state:N", title="became"),
-                alt.Tooltip("count:Q", title="rows", format=","),
+                alt.Tooltip("count:Q", title=counted, format=","),
             ],
         )
         .properties(height=LEDGER_HEIGHT, autosize=FIT)
     )
 
 
-def _x(name: str = "day:T") -> alt.X:
+def over_days(name: str = "day:T") -> alt.X:
+    """The axis of days."""
     axis = alt.Axis(format="%-d %b", tickCount=5, grid=False, labelOverlap=True, **QUIET_TITLE)
     return alt.X(name, title="day (UTC)", axis=axis, scale=alt.Scale(type="utc"))
 
@@ -148,10 +154,10 @@ def _weekly(data: Trend) -> list[alt.Chart]:
     base = alt.Chart(_points(data.weekly))
     detail = alt.Detail("series:N")
     band = base.mark_area(color=data.colour, opacity=0.2, clip=True).encode(
-        x=_x(), y=alt.Y("lower:Q"), y2="upper:Q", detail=detail
+        x=over_days(), y=alt.Y("lower:Q"), y2="upper:Q", detail=detail
     )
     line = base.mark_line(color=data.colour, strokeWidth=2.2, clip=True).encode(
-        x=_x(), y=_y(data), detail=detail
+        x=over_days(), y=_y(data), detail=detail
     )
     return [band, line, _hover(data)]
 
@@ -162,7 +168,7 @@ def _hover(data: Trend) -> alt.Chart:
         alt.Chart(_points(data.weekly))
         .mark_rule(strokeWidth=8, opacity=0)
         .encode(
-            x=_x(),
+            x=over_days(),
             tooltip=[
                 alt.Tooltip("date:N", title="7 days to"),
                 alt.Tooltip("shown:N", title="rate [95 %]"),
@@ -179,7 +185,7 @@ def _daily(data: Trend) -> alt.Chart:
         alt.Chart(_points(data.daily))
         .mark_circle(color=data.colour, opacity=0.4, size=16, clip=True)
         .encode(
-            x=_x(),
+            x=over_days(),
             y=_y(data),
             tooltip=[
                 alt.Tooltip("date:N", title="single day"),
@@ -194,8 +200,8 @@ def _baseline(data: Trend) -> list[alt.Chart]:
     if data.baseline is None:
         return []
     first, last = data.baseline
-    frame = pd.DataFrame({"day": [_moment(first)], "end": [_moment(last)]})
-    return [alt.Chart(frame).mark_rect(color=QUIET, opacity=0.13).encode(x=_x(), x2="end:T")]
+    frame = pd.DataFrame({"day": [moment(first)], "end": [moment(last)]})
+    return [alt.Chart(frame).mark_rect(color=QUIET, opacity=0.13).encode(x=over_days(), x2="end:T")]
 
 
 def _eras(data: Trend) -> list[alt.Chart]:
@@ -210,8 +216,8 @@ def _eras(data: Trend) -> list[alt.Chart]:
     frame = pd.DataFrame(
         {
             "name": [name for name, *_ in eras],
-            "day": [_moment(begin) for _, begin, *_ in eras],
-            "end": [_moment(end) for _, _, end, _ in eras],
+            "day": [moment(begin) for _, begin, *_ in eras],
+            "end": [moment(end) for _, _, end, _ in eras],
             "label": [
                 name if (end - begin).days >= NARROWEST_LABEL else ""
                 for name, begin, end, _ in eras
@@ -230,14 +236,19 @@ def _eras(data: Trend) -> list[alt.Chart]:
     base = alt.Chart(frame)
     return [
         base.mark_rect().encode(
-            x=_x(), x2="end:T", y=alt.value(STRIP), y2=alt.value(BAND), color=hue, tooltip=tooltip
+            x=over_days(),
+            x2="end:T",
+            y=alt.value(STRIP),
+            y2=alt.value(BAND),
+            color=hue,
+            tooltip=tooltip,
         ),
         base.mark_text(align="left", baseline="bottom", fontSize=10.5, dy=-2).encode(
-            x=_x(), y=alt.value(STRIP), text="label:N", color=hue
+            x=over_days(), y=alt.value(STRIP), text="label:N", color=hue
         ),
         base.transform_filter("datum.new")
         .mark_rule(strokeDash=[2, 3], strokeWidth=1)
-        .encode(x=_x(), y=alt.value(BAND), y2=FLOOR, color=hue),
+        .encode(x=over_days(), y=alt.value(BAND), y2=FLOOR, color=hue),
     ]
 
 
@@ -247,7 +258,7 @@ def _changes(data: Trend) -> list[alt.Chart]:
     last = data.span[1]
     frame = pd.DataFrame(
         {
-            "day": [_moment(day) for day, _ in data.changes],
+            "day": [moment(day) for day, _ in data.changes],
             "label": [f"since {short_day(day, last)}" for day, _ in data.changes],
             "statement": [text for _, text in data.changes],
         }
@@ -255,13 +266,13 @@ def _changes(data: Trend) -> list[alt.Chart]:
     base = alt.Chart(frame)
     tooltip = [alt.Tooltip("label:N", title="change"), alt.Tooltip("statement:N", title=" ")]
     return [
-        base.mark_rule(color=ALARM, strokeWidth=1.6).encode(x=_x(), tooltip=tooltip),
+        base.mark_rule(color=ALARM, strokeWidth=1.6).encode(x=over_days(), tooltip=tooltip),
         base.mark_point(shape="triangle-down", color=ALARM, filled=True, size=70, opacity=1).encode(
-            x=_x(), y=alt.value(4), tooltip=tooltip
+            x=over_days(), y=alt.value(4), tooltip=tooltip
         ),
         base.mark_text(
             align="right", baseline="top", dx=-7, dy=0, color=ALARM, fontSize=11, fontWeight=600
-        ).encode(x=_x(), y=alt.value(1), text="label:N"),
+        ).encode(x=over_days(), y=alt.value(1), text="label:N"),
     ]
 
 
@@ -269,7 +280,7 @@ def _points(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows of ``estimates`` as drawn; a new rubric version or panel breaks the line."""
     return pd.DataFrame(
         {
-            "day": [_moment(row["day"]) for row in rows],
+            "day": [moment(row["day"]) for row in rows],
             "date": [short_day(row["day"]) for row in rows],
             "rate": [row["prevalence"] for row in rows],
             "lower": [row["lower"] for row in rows],
@@ -283,5 +294,6 @@ def _points(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def _moment(day: date) -> pd.Timestamp:
+def moment(day: date) -> pd.Timestamp:
+    """A day as charts place it."""
     return pd.Timestamp(day, tz="UTC")

@@ -9,17 +9,45 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import streamlit as st
-from verdict import Verdict
 from wording import rate
 
 STYLE = Path(__file__).with_name("style.css")
 SYMBOLS = {
     "change": "▲", "judge": "◆", "no_data": "○", "learning": "◔", "steady": "●", "unknown": "?",
-    "stale": "○",
+    "stale": "○", "swayed": "◆", "fit": "●", "unfit": "▲", "silent": "○", "doubtful": "◆",
+    "early": "◔", "few": "?",
 }  # fmt: skip
+
+
+class Told(Protocol):
+    """A conclusion to be drawn: on a family of deployments, or on a judge."""
+
+    @property
+    def status(self) -> str:
+        """Its kind: a key of SYMBOLS."""
+
+    @property
+    def label(self) -> str:
+        """It in a few words."""
+
+    @property
+    def headline(self) -> str:
+        """The one sentence."""
+
+    @property
+    def details(self) -> Sequence[str]:
+        """Further sentences."""
+
+    @property
+    def assurance(self) -> str:
+        """How sure this is."""
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What limits it."""
 
 
 def text(value: object) -> str:
@@ -81,17 +109,28 @@ def section(title: str, note: str = "") -> None:
     block(f"<h2>{escape(title)}</h2>{small}", "am-section")
 
 
-def verdict(told: Verdict) -> None:
+def verdict(told: Told, *, one_of_several: bool = False) -> None:
     """The verdict: what limits it, what it is, how sure it is."""
     notices = "".join(f'<p class="am-notice">{text(notice)}</p>' for notice in told.notices)
     details = "".join(f'<p class="detail">{text(detail)}</p>' for detail in told.details)
+    heading = "h2" if one_of_several else "h1"
     block(
         f"{notices}"
         f'<p class="status {told.status}">{SYMBOLS[told.status]} {escape(told.label)}</p>'
-        f"<h1>{text(told.headline)}</h1>{details}"
+        f"<{heading}>{text(told.headline)}</{heading}>{details}"
         f'<p class="assurance am-faint">{text(told.assurance)}</p>',
-        "am-verdict",
+        "am-verdict am-several" if one_of_several else "am-verdict",
     )
+
+
+def todo(kind: str, setting: str, now: int | None) -> None:
+    """What to do where no known text of a kind has a verdict."""
+    advice = (
+        f"{now} a day are asked for, so the judge gave none a verdict: see its calls below."
+        if now
+        else f"Set <code>{setting}</code> in monitor.yaml to more than 0."
+    )
+    block(f"<p><b>No {kind} has a verdict.</b> {advice}</p>")
 
 
 def dot(colour: str) -> str:
@@ -121,7 +160,7 @@ def panel(title: str, colour: str, now: Mapping[str, Any] | None, note: str, *, 
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]], *, numbers: Sequence[int] = (),
-          total: bool = False) -> None:  # fmt: skip
+          total: bool = False, tight: bool = False) -> None:  # fmt: skip
     """A table of finished markup; the first cell of a row names it."""
 
     def cell(place: int, markup: str, name: str) -> str:
@@ -137,7 +176,7 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]], *, numbers: Sequen
         last = total and number == len(body) - 1
         lines.append(f'<tr class="total">{cells}</tr>' if last else f"<tr>{cells}</tr>")
     markup = f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    block(markup, "am-scroll")
+    block(markup, "am-scroll am-tight" if tight else "am-scroll")
 
 
 def range_bar(row: Mapping[str, Any], most: float, colour: str) -> str:

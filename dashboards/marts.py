@@ -31,7 +31,7 @@ def settings() -> Settings:
 
 def rubric() -> Rubric:
     """The rubric that the home's judges answer."""
-    return load_rubric(settings().judging.rubric)
+    return load_rubric(settings().judging.rubric, settings().rubrics)
 
 
 def folder() -> Path:

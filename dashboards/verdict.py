@@ -4,15 +4,18 @@ Here belong: everything a page concludes, as pure functions of rows of the marts
 belong: reading files, or how a sentence looks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
-from facts import Facts, Row, evidence, read_day, read_moment, start_day, statement
+from facts import Facts, Row, evidence, read_day, read_moment, statement
+from instrument import doubt, named, success, talked
 from wording import capital, counted, digits_for, listed, percent, points, rate, short_day, spoken
 
-Status = Literal["change", "judge", "no_data", "learning", "steady", "stale", "unknown"]
+from alignment_monitor.alerting.evidence import INJECTION
+
+Status = Literal["change", "judge", "swayed", "no_data", "learning", "steady", "stale", "unknown"]
 
 SHOWN = 3
 """Changes told in full; more would hide the first."""
@@ -21,6 +24,7 @@ STALE_DAYS = 2
 LABELS: dict[Status, str] = {
     "change": "Change found",
     "judge": "The measurement changed",
+    "swayed": "The measurement can be swayed",
     "no_data": "Data is missing",
     "learning": "Still learning",
     "steady": "No change found",
@@ -55,7 +59,7 @@ class Verdict:
 
 def judge(facts: Facts) -> Verdict:
     """The verdict on a family."""
-    notices = tuple([*stale(facts), *gaps(facts)])
+    notices = tuple([*stale(facts.about, facts.day, facts.now), *gaps(facts)])
     if changes := facts.open_alerts("MODEL"):
         first, *others = (change(alert, facts) for alert in changes)
         details = [*driven(changes[0]), *others[: SHOWN - 1]]
@@ -65,18 +69,11 @@ def judge(facts: Facts) -> Verdict:
             "change",
             f"{facts.subject} of {facts.family} changed: {first}",
             tuple(capital(detail) for detail in details),
-            f"{_false_alarms(facts)} {_instrument(facts)}".strip(),
+            f"{_false_alarms(facts)} {doubt(facts)}".strip(),
             notices,
         )
     if shifts := facts.open_alerts("JUDGE", "TRAFFIC", "UNATTRIBUTED"):
-        return Verdict(
-            "judge",
-            f"No change of {facts.family} can be told apart: "
-            + spoken(statement(shifts[0]) or _named(shifts[0], facts)),
-            tuple(statement(shift) or _named(shift, facts) for shift in shifts[1:SHOWN]),
-            "While this lasts, rates before and after it are not comparable.",
-            notices,
-        )
+        return _swayed(shifts, facts, notices) or _shifted(shifts, facts, notices)
     if not facts.latest or all(row["phase"] == "no_data" for row in facts.latest):
         return Verdict(
             "no_data",
@@ -117,18 +114,18 @@ def driven(alert: Row) -> list[str]:
     return [f"Most of it in {listed(moved[:DRIVERS])}."] if moved else []
 
 
-def stale(facts: Facts) -> list[str]:
+def stale(about: Row, day: date | None, now: datetime) -> list[str]:
     """That the newest figures are old. Simulated days are not of this year, so not told."""
-    generated = read_moment(facts.about.get("generated_at"))
-    if facts.about.get("simulated") or generated is None or facts.day is None:
+    generated = read_moment(about.get("generated_at"))
+    if about.get("simulated") or generated is None or day is None:
         return []
     found = []
-    if (facts.now - generated).days >= STALE_DAYS:
-        age = counted((facts.now - generated).days, "day")
+    if (now - generated).days >= STALE_DAYS:
+        age = counted((now - generated).days, "day")
         found.append(f"Stale: the last run was {age} ago. Nothing since is known.")
-    if (lag := (generated.date() - facts.day).days) > STALE_DAYS:
+    if (lag := (generated.date() - day).days) > STALE_DAYS:
         found.append(
-            f"Stale: the last day decided is {short_day(facts.day)}, {counted(lag, 'day')} before "
+            f"Stale: the last day decided is {short_day(day)}, {counted(lag, 'day')} before "
             "the last run."
         )
     return found
@@ -136,7 +133,7 @@ def stale(facts: Facts) -> list[str]:
 
 def gaps(facts: Facts) -> list[str]:
     """What the pipeline says is missing; behaviours without data on the last day."""
-    told = [statement(alert) or _named(alert, facts) for alert in facts.open_alerts("PIPELINE")]
+    told = [statement(alert) or named(alert, facts) for alert in facts.open_alerts("PIPELINE")]
     silent = {row["behaviour"] for row in facts.latest if row["phase"] == "no_data"}
     if silent and len(silent) < len({row["behaviour"] for row in facts.latest}):
         names = [spoken(facts.title_of(name)) for name in facts.headline if name in silent]
@@ -163,6 +160,37 @@ def power(facts: Facts) -> str:
         names = listed(spoken(facts.title_of(name)) for name in blind)
         sentence += f". What could be seen in {names} is not known"
     return sentence + "."
+
+
+def _shifted(shifts: Sequence[Row], facts: Facts, notices: tuple[str, ...]) -> Verdict:
+    """Something else than the model changed."""
+    return Verdict(
+        "judge",
+        f"No change of {facts.family} can be told apart: "
+        + spoken(statement(shifts[0]) or named(shifts[0], facts)),
+        tuple(statement(shift) or named(shift, facts) for shift in shifts[1:SHOWN]),
+        "While this lasts, rates before and after it are not comparable.",
+        notices,
+    )
+
+
+def _swayed(shifts: Sequence[Row], facts: Facts, notices: tuple[str, ...]) -> Verdict | None:
+    """Text under judgement decides its own verdict, so that no rate means what it says."""
+    judges = [shift for shift in shifts if shift["behaviour"] == INJECTION]
+    if not judges:
+        return None
+    others = [shift for shift in shifts if shift["behaviour"] != INJECTION]
+    return Verdict(
+        "swayed",
+        f"The figures of {facts.family} cannot be relied on: {talked(judges)}.",
+        (
+            *filter(None, map(success, judges)),
+            *(statement(shift) or named(shift, facts) for shift in others),
+        )[:SHOWN],
+        "Whoever writes to the model can hide a fault or invent one. Until the judge is mended or "
+        "replaced, no change can be told apart.",
+        notices,
+    )
 
 
 def _learning(facts: Facts, notices: tuple[str, ...]) -> Verdict:
@@ -229,19 +257,6 @@ def _false_alarms(facts: Facts) -> str:
     if not years:
         return ""
     return f"False alarms are expected once in {counted(round(years), 'year')}."
-
-
-def _instrument(facts: Facts) -> str:
-    if facts.open_alerts("JUDGE"):
-        return "The judge changed as well, so the size of the change is uncertain."
-    return ""
-
-
-def _named(alert: Row, facts: Facts) -> str:
-    kind = {"JUDGE": "The judge", "TRAFFIC": "Traffic", "PIPELINE": "Coverage"}
-    subject = kind.get(alert["type"], "Something that cannot be attributed")
-    title = spoken(facts.title_of(alert["behaviour"]))
-    return f"{subject} changed ({title}, since {short_day(start_day(alert), facts.day)})."
 
 
 def _detectable(facts: Facts, column: str) -> dict[str, float]:

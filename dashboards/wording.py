@@ -15,7 +15,7 @@ SPACE = "\u00a0"
 
 def percent(share: float, digits: int = 0) -> str:
     """A share as ``12 %``, unbroken over lines."""
-    return f"{100 * share:.{digits}f}{SPACE}%"
+    return f"{_hundredths(share, digits)}{SPACE}%"
 
 
 def digits_for(lower: float | None, upper: float | None) -> int:
@@ -28,7 +28,7 @@ def interval(lower: float | None, upper: float | None) -> str:
     if lower is None or upper is None:
         return ""
     digits = digits_for(lower, upper)
-    return f"[{100 * lower:.{digits}f},{SPACE}{100 * upper:.{digits}f}]"
+    return f"[{_hundredths(lower, digits)},{SPACE}{_hundredths(upper, digits)}]"
 
 
 def rate(
@@ -73,6 +73,11 @@ def listed(items: Iterable[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def called(judge: str) -> str:
+    """A judge within a sentence."""
+    return "the judge" if judge == "judge" else f"judge {judge}"
+
+
 def spoken(title: str) -> str:
     """A title inside a sentence."""
     return title[:1].lower() + title[1:]
@@ -81,3 +86,9 @@ def spoken(title: str) -> str:
 def capital(sentence: str) -> str:
     """A phrase that begins a sentence."""
     return sentence[:1].upper() + sentence[1:]
+
+
+def _hundredths(share: float, digits: int) -> str:
+    """A share times a hundred, with a minus that is one, and none before a zero."""
+    shown = f"{100 * share:.{digits}f}"
+    return shown.lstrip("-") if not float(shown) else shown.replace("-", "−")

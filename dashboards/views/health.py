@@ -8,9 +8,10 @@ from typing import Any
 import charts
 import components
 import marts
+import spending
 import streamlit as st
 from palette import BAD, GOOD, LOST, PENDING, QUIET
-from wording import capital, count, counted, short_day
+from wording import called, capital, count, counted, short_day
 
 from alignment_monitor.contracts import CONVERSATION_STATES, MESSAGE_STATES
 
@@ -186,7 +187,10 @@ def cost() -> None:
     if not rows:
         return
     first, last = min(row["day"] for row in rows), max(row["day"] for row in rows)
-    components.section("Cost of judging", f"{short_day(first, last)} to {short_day(last)}.")
+    components.section(
+        "Cost of judging",
+        f"{short_day(first, last)} to {short_day(last)}. The Judges page has it day by day.",
+    )
     body = []
     for judge in sorted({row["judge"] for row in rows}):
         mine = [row for row in rows if row["judge"] == judge]
@@ -201,18 +205,11 @@ def cost() -> None:
 
 def spent(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Calls, tokens and money; what the server did not tell is said to be unknown."""
-
-    def total(column: str) -> float | None:
-        known = [row[column] for row in rows if row[column] is not None]
-        return sum(known) if known else None
-
-    inward, outward = total("prompt_tokens"), total("completion_tokens")
-    money = total("cost_usd")
     return [
-        count(sum(row["calls"] for row in rows)),
-        "unknown" if inward is None else count(inward),
-        "unknown" if outward is None else count(outward),
-        "no price set" if money is None else f"{money:,.2f}",
+        count(spending.calls(rows)),
+        spending.tokens(rows, "prompt_tokens"),
+        spending.tokens(rows, "completion_tokens"),
+        spending.money(rows),
     ]
 
 
@@ -247,6 +244,8 @@ def named(alert_id: str, alerts: Mapping[str, Mapping[str, Any]]) -> str:
     if alert is None:
         return text(alert_id)
     title = marts.rubric().title_of(alert["behaviour"])
+    if alert["type"] == "JUDGE":
+        title = f"{title} on {called(alert['deployment_family'])}"
     return text(f"{title} {alert['direction']}, {alert['type']}")
 
 

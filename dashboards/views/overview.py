@@ -12,7 +12,7 @@ import streamlit as st
 import verdict
 from facts import Facts, start_day
 from palette import QUIET
-from wording import count, rate, short_day
+from wording import called, count, rate, short_day
 
 COLUMNS = 3
 RUBRIC = marts.rubric()
@@ -26,7 +26,12 @@ def facts_of(family: str) -> Facts:
         family=family,
         subject=RUBRIC.title,
         headline=RUBRIC.headline,
-        signals=marts.rows("drift_signals", deployment_family=family),
+        # A judge may be called like a family, but its series say nothing of one.
+        signals=[
+            row
+            for row in marts.rows("drift_signals", deployment_family=family)
+            if row["type"] != "JUDGE"
+        ],
         alerts=[
             alert
             for alert in marts.rows("alerts")
@@ -192,7 +197,10 @@ def choose_family() -> str:
 
 
 def read_on(facts: Facts) -> None:
-    """From a change to the conversations behind it."""
+    """From a change to the conversations behind it, and from a judge's alert to the judge."""
+    for name in dict.fromkeys(alert["deployment_family"] for alert in facts.open_alerts("JUDGE")):
+        query = urlencode({"judge": name})
+        components.block(components.link("judges", query, f"See what is known of {called(name)}"))
     changes = facts.open_alerts("MODEL")
     if not changes or facts.day is None:
         return

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from alignment_monitor.contracts import MARTS, TRANSCRIPTS, VERDICTS, Table
 from alignment_monitor.judging.rubric import load_rubric
+from tests.dashboard import sample_judges
 
 FIRST_DAY = date(2026, 9, 25)
 DAYS = 60
@@ -81,6 +82,7 @@ class Sample:
         simulated: what about.json says of the judge.
         text: put into every conversation and name a stranger can choose.
         talks_per_day: judged messages kept for reading.
+        swayed: whether text under judgement talks the second judge into verdicts.
     """
 
     days: int = DAYS
@@ -88,6 +90,7 @@ class Sample:
     simulated: bool = True
     text: str = ""
     talks_per_day: int = 6
+    swayed: bool = False
 
     @property
     def dates(self) -> list[date]:
@@ -116,15 +119,19 @@ def write(home: Path, sample: Sample | None = None) -> Path:
     marts = home / "marts"
     marts.mkdir(parents=True, exist_ok=True)
     talks = list(_talks(sample))
+    quality = sample_judges.quality(sample.dates, text=sample.text, swayed=sample.swayed)
+    gate = sample_judges.signals(quality, sample.dates)
+    judged = sample_judges.alerts(gate, simulated=sample.simulated)
     tables = {
         "estimates": list(_estimates(sample)),
-        "drift_signals": list(_signals(sample)),
-        "alerts": list(_alerts(sample)),
+        "drift_signals": [*_signals(sample), *gate],
+        "alerts": [*_alerts(sample), *judged],
         "deliveries": list(_deliveries(sample)),
         "deployments": list(_deployments(sample)),
         "ledger_daily": list(_ledger(sample)),
         "judged_messages": [talk["judged"] for talk in talks],
-        "cost_daily": list(_cost(sample)),
+        "cost_daily": list(sample_judges.cost(sample.dates)),
+        "judge_quality": quality,
         "quarantine": list(_quarantine(sample)),
         "quality": list(_quality(sample)),
         "freshness": list(_freshness(sample)),
@@ -138,7 +145,10 @@ def write(home: Path, sample: Sample | None = None) -> Path:
     about = {
         "simulated": sample.simulated,
         "rubric_version": RUBRIC.full_version,
-        "judges": ["judge (sample-1)"],
+        "judges": ["judge (sample-2)", "second (sample-1)"],
+        "acceptance": sample_judges.ACCEPTANCE.model_dump(),
+        "sentinels_per_day": 60,
+        "canaries_per_day": 6,
         "baseline_days": 28,
         "average_run_length_years": 5.0,
         "generated_at": _at(sample.last, 26).isoformat(),
@@ -355,20 +365,6 @@ def _ledger(sample: Sample) -> Iterator[dict[str, Any]]:
         }
         for (level, state), number in counts.items():
             yield {"day": day, "level": level, "state": state, "count": number}
-
-
-def _cost(sample: Sample) -> Iterator[dict[str, Any]]:
-    for day in sample.dates:
-        for status, calls in (("ok", 232), ("refused", 1), ("invalid", 2)):
-            yield {
-                "day": day,
-                "judge": "judge",
-                "status": status,
-                "calls": calls,
-                "prompt_tokens": 1850 * calls,
-                "completion_tokens": 420 * calls,
-                "cost_usd": 0.0013 * calls,
-            }
 
 
 def _quarantine(sample: Sample) -> Iterator[dict[str, Any]]:

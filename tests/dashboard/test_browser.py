@@ -26,7 +26,7 @@ HOSTILE = (
     "<style>body{display:none}</style> [x](javascript:alert(1)) "
     "</bdi></div><h1 id=owned>x</h1>\u202e"
 )
-PAGES = ("/", "/conversations", "/health")
+PAGES = ("/", "/conversations", "/judges", "/health")
 
 pytestmark = [
     pytest.mark.browser,
@@ -181,6 +181,19 @@ def test_charts_are_drawn_and_told_in_words(address, page):
     chart.locator("canvas, svg").first.wait_for()
     label = page.locator("[aria-label^='Unwarranted agreement, ']")
     assert "Over the last 7 days" in (label.first.get_attribute("aria-label") or "")
+
+
+def test_a_judge_is_opened_by_its_address_and_told_in_words(address, page):
+    page.goto(f"{address}/judges?judge=judge")
+    chart = page.locator("[aria-label^='Caving on sentinels, ']").first
+    chart.locator("canvas, svg").first.wait_for()
+    told = chart.get_attribute("aria-label") or ""
+    assert "sensitivity" in told
+    assert "From 15 Oct 2026 on another model." in told.replace("\u00a0", " ")
+    page.get_by_text("Versions of this judge").click()
+    page.get_by_text("sample/sample-2<img src=x").first.wait_for()
+    assert page.locator("img[src=x], #owned").count() == 0
+    assert page.title() != "owned"
 
 
 def test_an_open_page_shows_a_run_as_soon_as_it_lands(address, page, home):

@@ -10,7 +10,7 @@ from alignment_monitor.contracts import MARTS
 from tests.dashboard.conftest import DASHBOARDS
 from tests.dashboard.sample_marts import DRIFT_DAY, Sample
 
-PAGES = ("views/overview.py", "views/conversations.py", "views/health.py")
+PAGES = ("views/overview.py", "views/conversations.py", "views/judges.py", "views/health.py")
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> **bold** [x](javascript:0) \u202e"
 SMALL = {"talks_per_day": 2}
 
@@ -164,6 +164,108 @@ def test_an_unknown_price_is_not_zero(tmp_path, use_home):
     rows = [{**row, "cost_usd": None} for row in pq.read_table(path).to_pylist()]
     pq.write_table(MARTS["cost_daily"].table(rows), path)
     assert "no price set" in said(opened("views/health.py"))
+
+
+def put(home: Path, name: str, rows: list[dict]) -> None:
+    pq.write_table(MARTS[name].table(rows), home / "marts" / f"{name}.parquet")
+
+
+def kept(home: Path, name: str, keep) -> None:
+    """Leave only some rows of a mart."""
+    rows = pq.read_table(home / "marts" / f"{name}.parquet").to_pylist()
+    put(home, name, [row for row in rows if keep(row)])
+
+
+def test_judges_are_told_the_worst_first(drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened("views/judges.py")
+    text = said(app)
+    assert text.index("Judge second cannot be relied on: it misses caving") < text.index(
+        "The judge measures as it should"
+    )
+    assert app.selectbox(key="judge").value == "second"
+    assert "below its limit" in text
+    assert "no price set" in text
+    assert "0.00" not in text
+    assert len(app.get("vega_lite_chart")) == 7
+
+
+def test_a_judge_is_chosen_by_the_address(drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened("views/judges.py", judge="judge")
+    text = said(app)
+    assert app.selectbox(key="judge").value == "judge"
+    assert "below its limit" not in text
+    assert "Another model" in text, "its versions"
+    assert "8.55" in text, "USD of 28 days"
+
+
+def test_the_panel_is_held_against_chance(drifted_home, use_home):
+    use_home(drifted_home)
+    text = said(opened("views/judges.py"))
+    assert "Gwet’s AC1" in text
+    assert "undefined" in text, "ratings that never vary have no coefficient"
+    assert "1,008" in text
+
+
+def test_a_judge_that_text_sways_is_told_on_both_pages(tmp_path, use_home):
+    use_home(tmp_path, Sample(swayed=True, drift=False, **SMALL))
+    overview = said(opened("views/overview.py"))
+    assert "The figures of aurora cannot be relied on" in overview
+    assert 'href="judges?judge=second"' in overview
+    assert "No change" not in overview
+    text = said(opened("views/judges.py"))
+    assert "Can be talked into verdicts" in text
+    assert "above its limit" in text
+    assert "27 % [18, 37] of 168 attempts beyond chance, at most 5 % tolerated" in text
+
+
+def test_a_judge_called_like_a_family_is_not_taken_for_it(tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=40, drift=False, **SMALL))
+    path = home / "marts" / "drift_signals.parquet"
+    rows = pq.read_table(path).to_pylist()
+    fake = {**rows[-1], "type": "JUDGE", "deployment_family": "aurora", "phase": "baseline"}
+    extra = [
+        {**fake, "series": f"JUDGE/aurora/{name}/up", "behaviour": name, "day": rows[-1]["day"]}
+        for name in ("caving", "injection")
+    ]
+    put(home, "drift_signals", [*rows, *extra])
+    app = opened("views/overview.py")
+    assert "No change of aurora found" in said(app)
+    assert not app.selectbox, "the judge is no family to choose"
+
+
+def test_judges_without_sentinels_say_what_to_set(tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=5, **SMALL))
+    kept(home, "judge_quality", lambda row: False)
+    text = said(opened("views/judges.py"))
+    assert "has answered no sentinel" in text
+    assert "60 a day are asked for, so the judge gave none a verdict" in text
+    about = home / "marts" / "about.json"
+    about.write_text(about.read_text().replace('"sentinels_per_day": 60', '"sentinels_per_day": 0'))
+    text = said(opened("views/judges.py"))
+    assert "Set <code>judging.sentinels_per_day</code> in monitor.yaml" in text
+
+
+def test_one_judge_has_no_panel(tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=5, **SMALL))
+    kept(home, "judge_quality", lambda row: row["judge"] == "judge")
+    kept(home, "cost_daily", lambda row: row["judge"] == "judge")
+    app = opened("views/judges.py")
+    assert "One judge alone cannot be compared" in said(app)
+    assert not app.selectbox, "one judge needs no choice"
+
+
+def test_a_judge_that_gave_no_verdict_is_not_left_out(tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=5, **SMALL))
+    kept(home, "judge_quality", lambda row: row["judge"] == "judge")
+    assert "Judge second has answered no sentinel" in said(opened("views/judges.py"))
+
+
+def test_judges_of_an_older_installation_are_held_against_the_usual_limits(tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=5, **SMALL))
+    (home / "marts" / "about.json").write_text('{"simulated": true}')
+    assert "at least 60 % asked" in said(opened("views/judges.py"))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -175,6 +175,48 @@ def test_a_judge_alert_is_not_called_a_change_of_the_model():
     assert "the judge became laxer." in told.headline
 
 
+SWAYED = {
+    "statement": "Text under judgement talks the judge strict into verdicts: 27 % [18, 37] ...",
+    "value": 0.27, "baseline": 0.05, "effect_lower": 0.18, "effect_upper": 0.37, "n": 168,
+}  # fmt: skip
+
+
+def injection(judge="strict", **told):
+    return {**alert("injection", kind="JUDGE", **told), "deployment_family": judge}
+
+
+def test_a_judge_that_text_sways_is_no_change_of_the_model():
+    told = judge(facts(alerts=[injection(**SWAYED)]))
+    assert told.status == "swayed"
+    assert plain(told.headline) == (
+        "The figures of aurora cannot be relied on: text under judgement talks judge strict into "
+        "verdicts."
+    )
+    assert plain(told.details[0]) == (
+        "On judge strict 27 % [18, 37] of 168 injection attempts succeed beyond chance, 5 % are "
+        "tolerated."
+    )
+    assert "hide a fault or invent one" in told.assurance
+
+
+def test_judges_are_told_together_and_before_other_shifts():
+    shift = alert(kind="TRAFFIC", statement="The traffic changed.")
+    found = [shift, injection(**SWAYED), injection("judge", **{**SWAYED, "value": None})]
+    told = judge(facts(alerts=found))
+    assert "talks judge strict and the judge into verdicts" in told.headline
+    assert len(told.details) == 2
+    assert told.details[1] == "The traffic changed."
+
+
+def test_a_change_under_a_swayed_judge_says_so():
+    told = judge(facts(alerts=[alert(**DRIFT), injection(**SWAYED)]))
+    assert told.status == "change"
+    assert plain(told.assurance).endswith(
+        "Text under judgement talks judge strict into verdicts, so the change may not be the "
+        "model’s."
+    )
+
+
 @pytest.mark.parametrize(
     ("about", "now", "notices"),
     [
