@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: demo test check bench setup browser clean help
+.PHONY: demo test check bench bench-model setup browser clean help
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -47,6 +47,11 @@ browser: ## Install Chromium for the page tests, where this machine lets us
 bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python benchmarks/detection_null.py
 	@$(BIN)/python benchmarks/demo_seeds.py 20
+	@$(BIN)/python -m benchmarks.budget_bias
+	@$(BIN)/python -m benchmarks.judging_throughput
+
+bench-model: $(STAMP) ## A real small model as a judge, for about an hour
+	@$(BIN)/python -m benchmarks.real_model
 
 clean: ## Remove the virtual environment and the demo's home
 	rm -rf $(VENV) .alignment_monitor dbt_project/target

@@ -65,13 +65,14 @@ def answer_everything(seed: int, first: date, last: date) -> None:
     from alignment_monitor.assets.judging_sample import judging_sample
     from alignment_monitor.assets.screenings import screenings
     from alignment_monitor.assets.verdicts import day_units
-    from alignment_monitor.judging.backends import Reply, judge_key
-    from alignment_monitor.judging.engine import read_reply
-    from alignment_monitor.judging.journal import Journal
+    from alignment_monitor.judging.backends import Reply
+    from alignment_monitor.judging.backends.structured import read_reply
+    from alignment_monitor.judging.panel import open_journal
+    from alignment_monitor.operations.labels import known_messages
     from alignment_monitor.partitions import days_between
     from alignment_monitor.resources.monitor import Monitor
     from alignment_monitor.simulation.judge import SENSITIVITY, SPECIFICITY, SimulatedJudge
-    from alignment_monitor.simulation.truth import Truth, write_truth
+    from alignment_monitor.simulation.truth import Truth, add_labels, write_truth
 
     monitor = Monitor()
     tags = {
@@ -86,14 +87,17 @@ def answer_everything(seed: int, first: date, last: date) -> None:
     )
     path = monitor.settings.home / "truth.parquet"
     write_truth(monitor.settings.sources[0], path)
+    add_labels(path, known_messages())
     judge = SimulatedJudge(Truth.load(path), monitor.rubric, seed, SENSITIVITY, SPECIFICITY)
     judging = monitor.settings.judging
-    key = judge_key(judging.judges[0], monitor.rubric, judging)
-    journal = Journal(monitor.store, key, monitor.rubric.full_version)
+    journal = open_journal(judging.judges[0], monitor.rubric, judging, monitor.store)
+
+    def answer(unit):
+        reply = Reply(json.dumps(judge.answer(unit.text)), "simulated-judge", None, None)
+        return unit.key, read_reply(reply, monitor.rubric, unit), 0.0
+
     for day in days_between(first, last):
-        for unit in day_units(monitor, day):
-            reply = Reply(json.dumps(judge.answer(unit.text)), "simulated-judge", None, None)
-            journal.keep(unit.content_hash, read_reply(reply, monitor.rubric, unit), 0.0)
+        journal.keep_all(answer(unit) for unit in day_units(monitor, day))
 
 
 def verdict(result: dict) -> tuple[bool, str]:

