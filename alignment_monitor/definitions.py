@@ -14,6 +14,7 @@ from alignment_monitor.assets.conversations import conversations
 from alignment_monitor.assets.deliveries import deliveries
 from alignment_monitor.assets.drift_signals import drift_signals
 from alignment_monitor.assets.estimates import estimates
+from alignment_monitor.assets.judge_quality import judge_quality, judges_resist_injection
 from alignment_monitor.assets.judging_sample import judging_sample
 from alignment_monitor.assets.screenings import screenings
 from alignment_monitor.assets.transcripts import transcripts
@@ -32,6 +33,7 @@ defs = dg.Definitions(
         screenings,
         judging_sample,
         verdicts,
+        judge_quality,
         transcripts,
         warehouse,
         estimates,
@@ -39,7 +41,12 @@ defs = dg.Definitions(
         alerts,
         deliveries,
     ],
-    asset_checks=[conversations_are_sound, judging_sample_is_sound, verdicts_are_sound],
+    asset_checks=[
+        conversations_are_sound,
+        judging_sample_is_sound,
+        verdicts_are_sound,
+        judges_resist_injection,
+    ],
     jobs=[schedules.daily_monitoring, schedules.delivery_job],
     schedules=[schedules.daily, schedules.hourly_recheck, schedules.hourly_delivery],
     sensors=[schedules.failed_run],

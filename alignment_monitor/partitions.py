@@ -16,7 +16,7 @@ def days_between(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=offset)
 
 
-def days_of(context: dg.AssetExecutionContext) -> list[date]:
+def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[date]:
     """The days a step works on: one, or all of a ranged run."""
     span = context.partition_key_range
     return list(days_between(date.fromisoformat(span.start), date.fromisoformat(span.end)))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from alignment_monitor.alerting.service import open_channels, raise_pipeline_alert
+from alignment_monitor.judging.batch.recheck import days_to_collect
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.sources.inbox import landed_at, stale_days
 
@@ -46,19 +47,22 @@ daily = dg.build_schedule_from_partitioned_job(
     job=daily_monitoring,
     name="hourly_recheck",
     default_status=_SCHEDULES,
-    description="Days that received conversations since they were built.",
+    description="Days that received conversations since they were built, or whose batches ended.",
 )
 def hourly_recheck(
     context: dg.ScheduleEvaluationContext, monitor: Monitor
 ) -> Iterator[dg.RunRequest]:
-    """Late data is built again."""
-    now = context.scheduled_execution_time.astimezone(UTC)
-    days = stale_days(monitor.settings, since=now.date() - LOOK_BACK)
-    for day in (day for day in days if day < now.date()):
-        yield dg.RunRequest(
-            partition_key=day.isoformat(),
-            run_key=f"{day}-{landed_at(monitor.settings, day)}",
-        )
+    """Late data is built again, and awaited verdicts are collected."""
+    now, settings = context.scheduled_execution_time.astimezone(UTC), monitor.settings
+    since = now.date() - LOOK_BACK
+    late = {day: landed_at(settings, day) for day in stale_days(settings, since)}
+    ended = days_to_collect(settings, monitor.store, monitor.rubric, since)
+    for day in sorted(late.keys() | ended.keys()):
+        if day < now.date():
+            news = [str(of[day]) for of in (late, ended) if day in of]
+            yield dg.RunRequest(
+                partition_key=day.isoformat(), run_key="-".join([day.isoformat(), *news])
+            )
 
 
 hourly_delivery = dg.ScheduleDefinition(

@@ -9,8 +9,9 @@ FLOW = {
     "screenings": {"conversations"},
     "judging_sample": {"screenings"},
     "verdicts": {"judging_sample"},
+    "judge_quality": {"verdicts"},
     "transcripts": {"verdicts"},
-    "drift_signals": {"estimates"},
+    "drift_signals": {"estimates", "judge_quality"},
     "alerts": {"drift_signals"},
     "deliveries": {"alerts"},
 }

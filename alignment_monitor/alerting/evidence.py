@@ -12,6 +12,9 @@ from urllib.parse import urlencode
 
 Row = Mapping[str, Any]
 
+INJECTION = "injection"
+"""What a JUDGE signal of the daily gate watches in place of a behaviour."""
+
 NARROW = 0.04
 """A change or an interval smaller than this deserves a decimal."""
 
@@ -75,7 +78,12 @@ def evidence(
 
 def _statement(signal: Row, estimate: Row, title: str, simulated: bool) -> str:
     """One sentence that says only what is known; ``estimate`` is empty where there is none."""
-    told = _coverage(signal) if signal["type"] == "PIPELINE" else _change(signal, estimate, title)
+    if signal["type"] == "PIPELINE":
+        told = _coverage(signal)
+    elif signal["behaviour"] == INJECTION:
+        told = _injection(signal)
+    else:
+        told = _change(signal, estimate, title)
     return f"{told} (simulated verdicts)." if simulated else f"{told}."
 
 
@@ -88,6 +96,15 @@ def _coverage(signal: Row) -> str:
     if share == 0:
         return f"No data: not one sampled message{whose} was judged on {day}"
     return f"Only {100 * share:.0f} % of the sampled messages{whose} were judged on {day}"
+
+
+def _injection(signal: Row) -> str:
+    lower, upper = signal["effect_lower"], signal["effect_upper"]
+    return (
+        f"Text under judgement talks the judge {signal['deployment_family']} into verdicts: "
+        f"{100 * signal['observed']:.0f} % {_interval(lower, upper, 0)} of {signal['n']} attempts "
+        f"succeed beyond chance, {100 * signal['baseline_mean']:.0f} % are tolerated"
+    )
 
 
 def _change(signal: Row, estimate: Row, title: str) -> str:
@@ -140,6 +157,8 @@ def _link(signal: Row, dashboard_url: str) -> str:
     root = dashboard_url.rstrip("/")
     if signal["type"] == "PIPELINE":
         return f"{root}/health"
+    if signal["type"] == "JUDGE":
+        return f"{root}/judges?{urlencode({'judge': signal['deployment_family']})}"
     return f"{root}/?{urlencode({'family': signal['deployment_family']})}"
 
 

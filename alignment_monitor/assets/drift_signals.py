@@ -1,32 +1,34 @@
 """Is it drift? One decision for each monitored series and day."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
 from alignment_monitor.assets.estimates import estimates
+from alignment_monitor.assets.judge_quality import judge_quality
 from alignment_monitor.assets.shared import BY_DAY, described
-from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.contracts import DRIFT_SIGNALS, JUDGE_QUALITY
+from alignment_monitor.judging.gate import INJECTION_WINDOW, injection_signals
 from alignment_monitor.parquet import write_parquet
-from alignment_monitor.partitions import days_of
+from alignment_monitor.partitions import days_between, days_of
 from alignment_monitor.resources import warehouse
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.statistics.detection import detect
 from alignment_monitor.statistics.signals import coverage_signals
 
 
-@dg.asset(group_name="statistics", kinds={"numpy"}, deps=[estimates], **BY_DAY)
+@dg.asset(group_name="statistics", kinds={"numpy"}, deps=[estimates, judge_quality], **BY_DAY)
 def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
-    """Sequential detection against each family's baseline, both ways, and coverage."""
+    """Sequential detection against each family's baseline, both ways; judges; coverage."""
     days = days_of(context)
     tables = [
         DRIFT_SIGNALS.from_frame(frame)
         for frame in (_model_signals(monitor, days), _coverage(monitor, days))
     ]
-    table = pa.concat_tables(tables)
+    table = pa.concat_tables([*tables, _judge_signals(monitor, days)])
     counts = {}
     for day in days:
         of_day = table.filter(pa.compute.equal(table["day"], pa.scalar(day)))
@@ -49,6 +51,13 @@ def _model_signals(monitor: Monitor, days: list[date]) -> pd.DataFrame:
         from_day=days[0],
         to_day=days[-1],
     )
+
+
+def _judge_signals(monitor: Monitor, days: list[date]) -> pa.Table:
+    window = days_between(days[0] - timedelta(days=INJECTION_WINDOW - 1), days[-1])
+    limit = monitor.settings.judging.acceptance.maximum_susceptibility
+    rows = injection_signals(monitor.lake.read(JUDGE_QUALITY, window), days, limit)
+    return DRIFT_SIGNALS.table(rows)
 
 
 def _coverage(monitor: Monitor, days: list[date]) -> pd.DataFrame:

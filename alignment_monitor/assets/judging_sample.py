@@ -1,6 +1,7 @@
 """A probability sample of assistant messages, each with its stored inclusion probability."""
 
-from datetime import date
+from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -8,10 +9,14 @@ import pyarrow as pa
 from alignment_monitor.assets.screenings import screenings
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.contracts import CONVERSATIONS, JUDGING_SAMPLE, SCREENINGS
+from alignment_monitor.judging import known
+from alignment_monitor.judging.money import calls_allowed
 from alignment_monitor.partitions import days_of
 from alignment_monitor.resources.monitor import Monitor
-from alignment_monitor.sampling.design import Candidate, Draw, draw_sample
+from alignment_monitor.sampling.design import Candidate, Draw, draw_sample, uniform
 from alignment_monitor.screening.pressure import bucket_of
+
+_ORIGIN = ("conversation_id", "deployment", "deployment_family", "segment", "user_key")
 
 
 @dg.asset(group_name="sampling", kinds={"parquet"}, deps=[screenings], **BY_DAY)
@@ -19,39 +24,32 @@ def judging_sample(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Ma
     """Messages to be judged: stratified by deployment, segment and cue, within the budget."""
     settings, counts, written = monitor.settings, {}, None
     version = settings.digest("sampling", "random_key")
+    allowed = calls_allowed(settings.judging, monitor.rubric, monitor.store)
     for day in days_of(context):
         conversations = {
             row["conversation_id"]: row
             for row in monitor.lake.read(CONVERSATIONS, [day])
-            .select(
-                [
-                    "conversation_id",
-                    "deployment",
-                    "deployment_family",
-                    "segment",
-                    "user_key",
-                    "eligible",
-                ]
-            )
+            .select([*_ORIGIN, "source", "eligible"])
             .to_pylist()
             if row["eligible"]
         }
+        fixed = list(_known_rows(conversations, settings.random_key))
         draws = draw_sample(
             _candidates(monitor.lake.read(SCREENINGS, [day]), conversations),
             settings.sampling,
-            calls_per_day=settings.judging.calls_per_day,
+            calls=max(0, allowed - len(fixed)),
             key=settings.random_key,
         )
         rows = [
-            _row(day, draw, conversations[draw.candidate.conversation_id], version)
-            for draw in draws
+            {"day": day, "design_version": version, **row}
+            for row in (*fixed, *(_row(d, conversations) for d in draws))
         ]
         written = monitor.lake.write(JUDGING_SAMPLE, day, JUDGING_SAMPLE.table(rows))
         counts[day] = sum(row["status"] == "selected" for row in rows)
     return described(counts, written)
 
 
-def _candidates(screened: pa.Table, conversations: dict[str, dict]) -> list[Candidate]:
+def _candidates(screened: pa.Table, conversations: dict[str, dict[str, Any]]) -> list[Candidate]:
     buckets: dict[str, dict[int, str]] = {}
     for row in screened.select(["conversation_id", "message_index", "pressure"]).to_pylist():
         bucket = bucket_of(row["pressure"])
@@ -59,25 +57,45 @@ def _candidates(screened: pa.Table, conversations: dict[str, dict]) -> list[Cand
     return [
         Candidate(name, row["deployment"], row["segment"], buckets[name])
         for name, row in conversations.items()
+        if row["source"] not in known.KNOWN
     ]
 
 
-def _row(day: date, draw: Draw, conversation: dict, version: str) -> dict:
+def _row(draw: Draw, conversations: dict[str, dict[str, Any]]) -> dict[str, Any]:
     candidate = draw.candidate
     return {
-        "day": day,
-        "conversation_id": candidate.conversation_id,
+        **_origin(conversations[candidate.conversation_id]),
         "message_index": draw.message_index,
-        "deployment": candidate.deployment,
-        "deployment_family": conversation["deployment_family"],
-        "segment": candidate.segment,
-        "user_key": conversation["user_key"],
         "bucket": candidate.bucket,
         "stratum": candidate.stratum,
         "conversation_probability": draw.conversation_probability,
         "message_probability": draw.message_probability,
         "inclusion_probability": draw.conversation_probability * draw.message_probability,
+        "sampling_number": draw.number,
         "purpose": "estimate",
         "status": "selected" if draw.selected else "over_budget",
-        "design_version": version,
     }
+
+
+def _known_rows(conversations: dict[str, dict[str, Any]], key: str) -> Iterator[dict[str, Any]]:
+    """Every labelled message of the day's sentinels and canaries, anywhere among the others."""
+    for name, row in conversations.items():
+        if row["source"] not in known.KNOWN or (given := known.find(name)) is None:
+            continue
+        for index in given.labels:
+            yield {
+                **_origin(row),
+                "message_index": index,
+                "bucket": row["source"],
+                "stratum": row["source"],
+                "conversation_probability": 1.0,
+                "message_probability": 1.0,
+                "inclusion_probability": 1.0,
+                "sampling_number": uniform(key, row["source"], name, str(index)),
+                "purpose": row["source"],
+                "status": "selected",
+            }
+
+
+def _origin(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _ORIGIN}

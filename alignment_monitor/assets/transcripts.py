@@ -16,7 +16,8 @@ def transcripts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Mater
     """Conversations with a judged message, and their verdicts, as pages read them."""
     counts = {}
     for day in days_of(context):
-        sampled = monitor.lake.read(JUDGING_SAMPLE, [day])["conversation_id"]
+        sample = monitor.lake.read(JUDGING_SAMPLE, [day])
+        sampled = sample.filter(pc.equal(sample["purpose"], "estimate"))["conversation_id"]
         talks = monitor.lake.read(CONVERSATIONS, [day])
         talks = talks.filter(
             pc.and_(talks["eligible"], pc.is_in(talks["conversation_id"], sampled))

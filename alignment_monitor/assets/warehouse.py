@@ -20,12 +20,21 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 
 
 def prepared_project() -> DbtProject:
-    """The dbt project, parsed once if it never was."""
+    """The dbt project, parsed if it never was or has changed since, as after an update."""
     project = DbtProject(Path(__file__).resolve().parents[2] / "dbt_project")
     project.prepare_if_dev()
-    if not project.manifest_path.exists():
+    if _outdated(project):
         project.preparer.prepare(project)
     return project
+
+
+def _outdated(project: DbtProject) -> bool:
+    if not project.manifest_path.exists():
+        return True
+    parsed = project.manifest_path.stat().st_mtime
+    parts = (project.project_dir / name for name in ("models", "macros", "tests"))
+    files = (file for part in parts for file in part.rglob("*"))
+    return any(file.stat().st_mtime > parsed for file in files)
 
 
 # dbt stands beside Python, which is on PATH only where the environment was activated.

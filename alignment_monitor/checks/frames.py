@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alignment_monitor.contracts import ROLES
+from alignment_monitor.judging.known import KNOWN
 from alignment_monitor.judging.prompt import normalise
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def conversation_days_frame(
     """One row for each day: what came in, and what became of it."""
     import pandas as pd
 
+    conversations, quarantine, intake = map(_traffic, (conversations, quarantine, intake))
     received = _flat(intake.select(["day", "received"])).groupby("day")["received"].sum()
     kept = {
         "conversations": _flat(conversations.select(["day"])).groupby("day").size(),
@@ -56,6 +58,11 @@ def conversation_days_frame(
     frame["quarantined_share"] = frame["quarantined"] / frame["accounted"].clip(lower=1)
     frame["share_of_median_day"] = frame["received"] / max(1.0, frame["received"].median())
     return frame.rename_axis("day").reset_index()
+
+
+def _traffic(table: pa.Table) -> pa.Table:
+    """Without the conversations we know, which come in on the emptiest day."""
+    return table.filter(pc.invert(pc.is_in(table["source"], pa.array(KNOWN))))
 
 
 def judging_sample_frame(judging_sample: pa.Table, conversations: pa.Table) -> "pd.DataFrame":

@@ -85,6 +85,7 @@ def judging_sample_suite() -> Any:
             )
             for name in probabilities
         ),
+        gxe.ExpectColumnValuesToBeBetween(column="sampling_number", min_value=0, max_value=1),
         *_values("purpose", PURPOSES),
         *_values("status", SAMPLE_STATUSES),
     )
@@ -102,6 +103,9 @@ def verdicts_suite() -> Any:
         *_values("kind", QUESTION_KINDS),
         *_values("status", VERDICT_STATUSES),
         gxe.ExpectColumnValuesToBeBetween(column="probability", min_value=0, max_value=1),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="applicable_probability", min_value=0, max_value=1
+        ),
         gxe.ExpectColumnValuesToBeBetween(column="cost_usd", min_value=0, severity="warning"),
     )
 

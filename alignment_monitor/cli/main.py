@@ -1,15 +1,25 @@
 """The command ``alignment-monitor``: each command is a few lines that call the package."""
 
-import os
-from datetime import UTC, date, datetime, timedelta
+import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder, load
+from alignment_monitor.cli.common import (
+    Home,
+    console,
+    fail,
+    load_settings,
+    require_writable,
+    yesterday,
+)
+from alignment_monitor.cli.judge import judge_app
+from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder
+
+if TYPE_CHECKING:
+    from alignment_monitor.operations.forecast import Forecast
 
 app = typer.Typer(
     help="Tells you when the language model you serve has become more sycophantic.",
@@ -17,14 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-judge_app = typer.Typer(help="Judges.", no_args_is_help=True)
 app.add_typer(judge_app, name="judge")
-console = Console(highlight=False)
 
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Else ALIGNMENT_MONITOR_HOME, else ./.alignment_monitor"),
-]
 DATES = ["%Y-%m-%d"]
 LastDay = Annotated[
     datetime | None, typer.Option(formats=DATES, help="Last day of a replay; else yesterday.")
@@ -50,11 +54,11 @@ def demo(
     from alignment_monitor.operations import terminal
 
     folder = _demo_home(home)
-    _require_writable(folder)
+    require_writable(folder)
     try:
-        settings = steps.demo_settings(folder, days=days, seed=seed, last_day=_yesterday())
+        settings = steps.demo_settings(folder, days=days, seed=seed, last_day=yesterday())
     except SettingsError as error:
-        _fail(str(error))
+        fail(str(error))
     console.print(terminal.demo_banner())
     if (kept := steps.simulation(settings)) and (kept.seed, kept.days) != (seed, days):
         console.print(f"Kept seed {kept.seed} and {kept.days} days; remove {folder} for others.")
@@ -79,7 +83,7 @@ def init(
     """Write a commented monitor.yaml, with defaults that work."""
     from alignment_monitor.operations.starter import write_starter
 
-    _require_writable(home_folder(home))
+    require_writable(home_folder(home))
     path, created = write_starter(home_folder(home), simulated=simulated_judge)
     console.print(f"{'Wrote' if created else 'Kept'} {path}")
     console.print(
@@ -113,43 +117,61 @@ def import_(
     from alignment_monitor.sources.files import SourceFileError
     from alignment_monitor.sources.inbox import import_file
 
-    settings = _settings(home)
-    _require_writable(settings.home)
+    settings = load_settings(home)
+    require_writable(settings.home)
     try:
         report = import_file(
             path,
             settings,
             now=datetime.now(UTC),
             replay_days=replay_days if replay else None,
-            last_day=last_day.date() if last_day else _yesterday(),
+            last_day=last_day.date() if last_day else yesterday(),
             deployment=deployment,
             deployment_order=order.split(",") if order else None,
         )
     except SourceFileError as error:
-        _fail(str(error))
-    console.print(terminal.import_report(path, report, settings, newest=_yesterday()))
+        fail(str(error))
+    console.print(terminal.import_report(path, report, settings, newest=yesterday()))
 
 
 @app.command()
 def run(day: Day = None, home: Home = None) -> None:
     """Run the pipeline for one day."""
-    wanted = day.date() if day else _yesterday()
-    _run(_settings(home), wanted, wanted)
+    wanted, settings = day.date() if day else yesterday(), load_settings(home)
+    _require_runnable(settings, wanted, wanted, asks=True)
+    _run(settings, wanted, wanted)
 
 
 @app.command()
-def backfill(first: First = None, last: Last = None, home: Home = None) -> None:
-    """Run the pipeline for a range of days, as one run."""
+def backfill(
+    first: First = None,
+    last: Last = None,
+    home: Home = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Spend what it costs without asking.")] = False,
+    forecast: Annotated[
+        bool, typer.Option("--forecast", help="Say what it would cost, and stop.")
+    ] = False,
+) -> None:
+    """Run the pipeline for a range of days, as one run; asks before it spends."""
+    from alignment_monitor.operations import terminal
     from alignment_monitor.sources.inbox import received_days
 
-    settings = _settings(home)
+    settings = load_settings(home)
     received = received_days(settings)
     if not received and not (first and last):
-        _fail("Nothing was imported yet: give --from and --to, or import a file first.")
+        fail("Nothing was imported yet: give --from and --to, or import a file first.")
     start = first.date() if first else received[0]
-    if start > _yesterday():
-        _fail(f"{start} is not over yet: a day can be run once it has ended in UTC.")
-    _run(settings, start, last.date() if last else min(received[-1], _yesterday()))
+    if start > yesterday():
+        fail(f"{start} is not over yet: a day can be run once it has ended in UTC.")
+    end = last.date() if last else min(received[-1], yesterday())
+    _require_runnable(settings, start, end, asks=not forecast)
+    expected = _forecast(settings, start, end)
+    console.print(terminal.forecast_panel(expected, start, end))
+    if forecast:
+        return
+    if expected.calls and not yes:
+        _confirm(terminal.spending(expected))
+    _run(settings, start, end)
 
 
 @app.command()
@@ -158,7 +180,7 @@ def deliver(home: Home = None) -> None:
     from alignment_monitor.operations import terminal
     from alignment_monitor.operations.pipeline import deliver_now
 
-    settings = _settings(home)
+    settings = load_settings(home)
     _end(deliver_now(settings).problems)
     console.print(terminal.outbox(settings))
 
@@ -168,7 +190,7 @@ def status(home: Home = None) -> None:
     """What was monitored, what fires, what waits."""
     from alignment_monitor.operations import terminal
 
-    settings = _settings(home)
+    settings = load_settings(home)
     console.print(terminal.findings(settings))
     console.print(terminal.outbox(settings))
 
@@ -184,7 +206,7 @@ def dashboard(
     from alignment_monitor.operations import servers
     from alignment_monitor.operations.pipeline import prepare_dagster_home
 
-    settings = _settings(_demo_home(home) if demo else home)
+    settings = load_settings(_demo_home(home) if demo else home)
     if stop:
         console.print("Stopped." if servers.stop_dashboard(settings) else "None was running.")
         return
@@ -206,7 +228,7 @@ def up(
     from alignment_monitor.operations import servers
     from alignment_monitor.operations.pipeline import end_dead_runs, prepare_dagster_home
 
-    prepare_dagster_home(_settings(home))
+    prepare_dagster_home(load_settings(home))
     with DagsterInstance.get() as instance:
         end_dead_runs(instance, ours_alone=False)
     port, dagster_port = servers.free_port(port), servers.free_port(dagster_port)
@@ -214,54 +236,53 @@ def up(
     raise typer.Exit(servers.run_together(servers.everything(port, dagster_port)))
 
 
-@judge_app.command("serve")
-def judge_serve(
-    labels: Annotated[list[Path] | None, typer.Option(help="Labelled file to answer from.")] = None,
-    home: Home = None,
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8089,
-    log: Annotated[Path | None, typer.Option(help="File for one line per request.")] = None,
-) -> None:
-    """Serve a simulated judge that answers from known labels; unknown text is not applicable."""
-    from alignment_monitor.operations.labels import known_labels
-    from alignment_monitor.simulation.judge_server import build_app, serve
-    from alignment_monitor.sources.files import SourceFileError
+def _require_runnable(settings: Settings, first: date, last: date, *, asks: bool) -> None:
+    """End the command if the days cannot be run, or nobody can be asked who has to be."""
+    from alignment_monitor.operations.doctor import missing_key
 
-    settings = _settings(home)
-    _require_writable(settings.home)
-    try:
-        app = build_app(known_labels(settings, labels or []), request_log=log)
-    except (SourceFileError, OSError) as error:
-        _fail(str(error))
-    console.print(f"Simulated judge: export OPENAI_BASE_URL=http://127.0.0.1:{port}/v1")
-    if not settings.simulated:
-        Console(stderr=True).print(
-            "[yellow]![/] This home's judge is not marked as simulated, so it will refuse these "
-            "answers: begin with `alignment-monitor init --simulated-judge`."
+    if asks and (problem := missing_key(settings)):
+        fail(problem)
+    if first < settings.first_day:
+        fail(
+            f"{first} lies before first_day, {settings.first_day}: to monitor days from then on, "
+            f"set first_day: {first} in {settings.home / FILE_NAME}."
         )
+    if last > yesterday():
+        fail(f"{last} is not over yet: a day can be run once it has ended in UTC.")
+    if first > last:
+        fail(f"The first day, {first}, comes after the last, {last}: turn them round.")
+    require_writable(settings.home)
+
+
+def _forecast(settings: Settings, first: date, last: date) -> "Forecast":
+    from alignment_monitor.judging.money import UnknownPriceError
+    from alignment_monitor.judging.rubric import load_rubric
+    from alignment_monitor.operations.forecast import forecast_days
+    from alignment_monitor.store import StoreError, open_store
+
     try:
-        serve(app, port=port)
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        _fail(f"Port {port} cannot be used ({reason}): choose another with --port.")
+        rubric = load_rubric(settings.judging.rubric, settings.rubrics)
+    except ValueError as error:
+        fail(f"{error}: mend judging.rubric")
+    try:
+        return forecast_days(settings, rubric, open_store(settings.store_url), first, last)
+    except (UnknownPriceError, StoreError) as error:
+        fail(str(error))
+
+
+def _confirm(spending: str) -> None:
+    """Ask before money is spent; without a terminal to ask at, nothing is."""
+    if not sys.stdin.isatty():
+        fail(f"This would make {spending}, and there is no terminal to ask at: add --yes.")
+    if not typer.confirm(f"Make {spending}?"):
+        console.print("Nothing was asked.")
+        raise typer.Exit(1)
 
 
 def _run(settings: Settings, first: date, last: date) -> None:
     from alignment_monitor.operations import terminal
-    from alignment_monitor.operations.doctor import missing_key
     from alignment_monitor.operations.pipeline import run_days
 
-    if problem := missing_key(settings):
-        _fail(problem)
-    if first < settings.first_day:
-        _fail(
-            f"{first} lies before first_day, {settings.first_day}: to monitor days from then on, "
-            f"set first_day: {first} in {settings.home / FILE_NAME}."
-        )
-    if last > _yesterday():
-        _fail(f"{last} is not over yet: a day can be run once it has ended in UTC.")
-    if first > last:
-        _fail(f"The first day, {first}, comes after the last, {last}: turn them round.")
-    _require_writable(settings.home)
     with terminal.progress_bars(console):
         outcome = run_days(settings, first, last)
     _end(outcome.problems)
@@ -271,14 +292,7 @@ def _run(settings: Settings, first: date, last: date) -> None:
 def _end(problems: tuple[str, ...]) -> None:
     """Stop with the problems of a run, if it has any."""
     if problems:
-        _fail("The run failed:\n  " + "\n  ".join(problems))
-
-
-def _settings(home: Path | None) -> Settings:
-    try:
-        return load(home)
-    except SettingsError as error:
-        _fail(str(error))
+        fail("The run failed:\n  " + "\n  ".join(problems))
 
 
 def _demo_home(home: Path | None) -> Path:
@@ -286,19 +300,3 @@ def _demo_home(home: Path | None) -> Path:
     from alignment_monitor.operations.demo import FOLDER
 
     return home_folder(home) if home else home_folder() / FOLDER
-
-
-def _require_writable(home: Path) -> None:
-    from alignment_monitor.operations.doctor import unwritable
-
-    if problem := unwritable(home):
-        _fail(problem)
-
-
-def _fail(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False).print(f"[red]✗[/] {escape(message)}", soft_wrap=True)
-    raise typer.Exit(2)
-
-
-def _yesterday() -> date:
-    return datetime.now(UTC).date() - timedelta(days=1)

@@ -18,7 +18,10 @@ from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, Simul
 
 FOLDER = "demo"
 MARK = "complete.json"
-JUDGED_A_DAY = 160
+JUDGED_A_DAY = 140
+SENTINELS_A_DAY = 16
+CANARIES_A_DAY = 4
+"""With these a demo of sixty days makes about 9,900 calls."""
 
 
 def demo_settings(home: Path, *, days: int, seed: int, last_day: date) -> Settings:
@@ -32,7 +35,14 @@ def demo_settings(home: Path, *, days: int, seed: int, last_day: date) -> Settin
         home.mkdir(parents=True, exist_ok=True)
         first_day = last_day - timedelta(days=days - 1)
         path.write_text(
-            _MONITOR_YAML.format(seed=seed, days=days, first_day=first_day, judged=JUDGED_A_DAY),
+            _MONITOR_YAML.format(
+                seed=seed,
+                days=days,
+                first_day=first_day,
+                judged=JUDGED_A_DAY,
+                sentinels=SENTINELS_A_DAY,
+                canaries=CANARIES_A_DAY,
+            ),
             encoding="utf-8",
         )
     settings = load(home)
@@ -59,12 +69,14 @@ def run_demo(settings: Settings, announce: Callable[[str], None]) -> Outcome:
         settings: of the demo's home.
         announce: told in a few words what begins.
     """
-    from alignment_monitor.simulation.truth import write_truth
+    from alignment_monitor.operations.labels import known_messages
+    from alignment_monitor.simulation.truth import add_labels, write_truth
 
     world = simulation(settings)
     announce(f"Simulating {world.days} days of traffic with a known truth")
     truth = settings.home / "truth.parquet"
     write_truth(world, truth)
+    add_labels(truth, known_messages())
     with servers.judge_server(truth, settings.home / "judge", seed=world.seed) as address:
         os.environ["OPENAI_BASE_URL"] = address
         outcome = run_days(settings, *span(settings))
@@ -95,6 +107,8 @@ first_day: {first_day}
 sampling:
   messages_per_day: {judged}
 judging:
+  sentinels_per_day: {sentinels}
+  canaries_per_day: {canaries}
   judges:
     - name: simulated
       provider: simulation

@@ -4,8 +4,23 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alignment_monitor.settings import FILE_NAME, Judge, Settings, SettingsError, Webhook, load
+from alignment_monitor.settings import (
+    FILE_NAME,
+    Judge,
+    Judging,
+    Settings,
+    SettingsError,
+    Webhook,
+    load,
+)
+
+if TYPE_CHECKING:
+    from alignment_monitor.operations.forecast import Forecast
+
+FEWEST_OF_TRAFFIC = 50
+"""With fewer judged messages a day, a change takes months to show."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ class Finding:
 
 
 def examine(home: Path) -> list[Finding]:
-    """Look at configuration, folders, keys, judges and channels, in this order."""
+    """Look at configuration, folders, keys, judges, money and channels, in this order."""
     try:
         settings = load(home)
     except SettingsError as error:
@@ -39,8 +54,10 @@ def examine(home: Path) -> list[Finding]:
     return [
         Finding("configuration", "ok", found),
         _writable(home),
-        _rubric(settings.judging.rubric),
+        _rubric(settings),
         *map(_judge, settings.judging.judges),
+        *_prices(settings.judging),
+        _money(settings),
         *_channels(settings.alerts.channels),
     ]
 
@@ -80,11 +97,12 @@ def _writable(home: Path) -> Finding:
     return Finding("home", "ok", f"{home} can be written")
 
 
-def _rubric(name: str) -> Finding:
+def _rubric(settings: Settings) -> Finding:
     from alignment_monitor.judging.rubric import load_rubric
 
     try:
-        return Finding("rubric", "ok", load_rubric(name).full_version)
+        rubric = load_rubric(settings.judging.rubric, settings.rubrics)
+        return Finding("rubric", "ok", rubric.full_version)
     except ValueError as error:
         return Finding("rubric", "fail", f"{error}: mend judging.rubric")
 
@@ -120,6 +138,69 @@ def _answer(judge: Judge, where: str) -> tuple[str, str]:
         return "ok", f"{where} answers and has {judge.model}"
     advice = f"set judging.judges.model to one of its {len(models)}"
     return "fail", f"{where} has no model {judge.model!r}: {advice}"
+
+
+def _prices(judging: Judging) -> list[Finding]:
+    """Whether each real judge's price is known, which a budget in USD needs."""
+    from alignment_monitor.judging.money import price_advice, price_of
+
+    findings = []
+    for judge in judging.judges:
+        name = f"price {judge.name}"
+        if judge.simulated:
+            continue
+        if price := price_of(judge):
+            detail = f"{price.prompt:g} USD per million tokens read, {price.completion:g} written"
+            findings.append(Finding(name, "ok", detail))
+        elif judging.usd_per_day is None:
+            findings.append(Finding(name, "warn", f"costs are not shown: {price_advice(judge)}"))
+        else:
+            detail = f"judging.usd_per_day cannot be kept: {price_advice(judge)}"
+            findings.append(Finding(name, "fail", detail))
+    return findings
+
+
+def _money(settings: Settings) -> Finding:
+    """What a day takes and costs, and whether its budget leaves room for traffic."""
+    from alignment_monitor.judging.money import SAFETY_DEVIATIONS, UnknownPriceError
+    from alignment_monitor.judging.rubric import load_rubric
+    from alignment_monitor.operations.forecast import ordinary_day
+    from alignment_monitor.store import StoreError, open_store
+
+    try:
+        rubric = load_rubric(settings.judging.rubric, settings.rubrics)
+        usual, most = ordinary_day(settings, rubric, open_store(settings.store_url))
+    except UnknownPriceError:
+        return Finding("money", "fail", "what a day costs cannot be told without a price")
+    except (ValueError, StoreError, OSError) as error:
+        return Finding("money", "fail", str(error))
+    detail = (
+        f"a day asks each judge about {usual.known + usual.drawn:,} messages, "
+        f"{usual.known:,} of them known ones{_for(usual, 0)}; "
+        f"at most {most.known + most.drawn:,}{_for(most, SAFETY_DEVIATIONS)}"
+    )
+    if usual.guessed:
+        detail += " (guessed high, until there are enough answers)"
+    if usual.drawn >= min(FEWEST_OF_TRAFFIC, settings.sampling.messages_per_day):
+        return Finding("money", "ok", detail)
+    return Finding("money", "warn", f"{detail}. {_too_little(usual, settings.judging)}")
+
+
+def _for(day: "Forecast", deviations: float) -> str:
+    if not day.paid or day.usd is None:
+        return ""
+    return f" for {day.usd + deviations * day.usd_deviation:,.2f} USD"
+
+
+def _too_little(usual: "Forecast", judging: Judging) -> str:
+    """What to do about a budget that known messages alone use up, or nearly."""
+    budget = "judging.calls_per_day"
+    if judging.usd_per_day is not None:
+        budget += " or judging.usd_per_day"
+    return (
+        f"That leaves {usual.drawn:,} messages of traffic, too few to see a change: raise "
+        f"{budget}, or lower judging.sentinels_per_day or judging.canaries_per_day"
+    )
 
 
 def _channels(channels: tuple[Webhook, ...]) -> list[Finding]:

@@ -1,5 +1,6 @@
 """Running the Dagster graph over days, from a command: in this process, with its events kept."""
 
+import gc
 import os
 import warnings
 from dataclasses import dataclass
@@ -101,6 +102,9 @@ def _alive(process: str) -> bool:
 
 def _run(settings: Settings, job: str, tags: dict[str, str] | None = None, **which: Any) -> Outcome:
     prepare_dagster_home(settings)
+    # Imports and events make millions of objects that stay; looking through them again and again
+    # is a second of a day's run.
+    gc.set_threshold(200_000, 20, 100)
     import dagster as dg
 
     warnings.filterwarnings("ignore", category=dg.BetaWarning)

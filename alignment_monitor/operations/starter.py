@@ -5,6 +5,7 @@ from pathlib import Path
 from alignment_monitor.settings import FILE_NAME, SIMULATED_MODEL, Settings
 
 _DEFAULT = Settings()
+_KNOWN = _DEFAULT.judging.sentinels_per_day + 2 * _DEFAULT.judging.canaries_per_day
 STARTER = f"""\
 # Alignment Monitor. Every setting has a default that works; what stands here is that default.
 # Secrets never stand here: a setting names the environment variable that holds one.
@@ -18,13 +19,16 @@ intake:
 
 judging:
   rubric: sycophancy
-  # Judged messages a day, for each judge, on average: it lowers the sampling rates beforehand.
+  # Messages a day about which each judge may be asked, {_KNOWN} known ones among them. A budget
+  # lowers the sampling rates before a day is judged: see "Money" in docs/operations.md.
   calls_per_day: {_DEFAULT.judging.calls_per_day}
+  # usd_per_day: 5.00      # of all judges together, for each day of traffic; needs known prices
   judges:
     - name: judge
       model: {_DEFAULT.judging.judges[0].model}
       api_key_variable: OPENAI_API_KEY
       # base_url: http://localhost:8000/v1    # any OpenAI-compatible server
+      # Prices, where the packaged list has none or yours differ:
       # usd_per_million_prompt_tokens: 0.25
       # usd_per_million_completion_tokens: 2.0
 

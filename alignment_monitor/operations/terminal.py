@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -23,10 +23,14 @@ from alignment_monitor.operations.summary import Summary, summarise
 from alignment_monitor.settings import FILE_NAME, Settings, home_folder
 from alignment_monitor.sources.inbox import ImportReport
 
+if TYPE_CHECKING:
+    from alignment_monitor.operations.forecast import Expected, Forecast
+
 SIMULATED = (
     "The verdicts are simulated: this judge answers from the known truth of simulated traffic.\n"
     "Nothing here is about a real model."
 )
+_SMALL_USD = 0.10
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -156,6 +160,80 @@ def _following(report: ImportReport, settings: Settings, newest: date) -> str:
         f"The file begins before first_day, {settings.first_day}: "
         f"set first_day: {first} in {settings.home / FILE_NAME}.\n{command}"
     )
+
+
+def forecast_panel(expected: "Forecast", first: date, last: date) -> RenderableType:
+    """What judging days will take: calls, tokens, USD and time, by judge and in all."""
+    if not any(one.calls for one in expected.judges):
+        text = "Every answer is already there: no judge will be asked."
+        return Panel(text, title=_span(expected, first, last), border_style="green", expand=False)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("judge")
+    for name in ("calls", "tokens read", "written", "USD", "time"):
+        table.add_column(name, justify="right")
+    for one in expected.judges:
+        table.add_row(escape(one.judge.name), *_taken(one))
+    if len(expected.paid) > 1:
+        usd = _usd_range(expected)
+        table.add_row("[bold]in all[/]", f"{expected.calls:,}", "", "", usd, "")
+    notes = Text("\n".join(_notes(expected)))
+    return Panel(Group(table, Text(), notes), title=_span(expected, first, last), expand=False)
+
+
+def spending(expected: "Forecast") -> str:
+    """In a few words: 1,224 calls of real judges for about 2.90 USD."""
+    usd = expected.usd
+    price = "at a price that is not known" if usd is None else f"for about {_usd(usd)} USD"
+    return f"{expected.calls:,} calls of real judges {price}"
+
+
+def _span(expected: "Forecast", first: date, last: date) -> str:
+    return f"Forecast for {first} to {last}" if expected.days > 1 else f"Forecast for {first}"
+
+
+def _taken(one: "Expected") -> tuple[str, ...]:
+    usd = "simulated" if one.judge.simulated else _usd_range(one)
+    seconds = "up to 24 h" if one.judge.batch else _duration(one.seconds)
+    tokens = (_millions(one.prompt_tokens), _millions(one.completion_tokens))
+    return f"{one.calls:,}", *tokens, usd, seconds
+
+
+def _notes(expected: "Forecast") -> Iterator[str]:
+    yield (
+        f"{expected.drawn:,} messages of traffic and {expected.known:,} known ones; "
+        "what is answered already is not asked again."
+    )
+    if expected.over_budget:
+        yield f"The budget keeps {expected.over_budget:,} messages of traffic out."
+    if expected.guessed:
+        yield (
+            "Too few answers yet to tell what a call takes: this is the longest one allowed. "
+            "Run a day first (`run --day`), and the forecast will be near."
+        )
+    for advice in expected.unknown_prices:
+        yield f"{advice[0].upper()}{advice[1:]}."
+
+
+def _usd_range(given: "Expected | Forecast") -> str:
+    if given.usd is None:
+        return "unknown"
+    low, high = given.usd_range or (given.usd, given.usd)
+    return f"{_usd(given.usd)} ({_usd(low)} to {_usd(high)})" if low < high else _usd(given.usd)
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= _SMALL_USD or amount == 0 else f"{amount:.2g}"
+
+
+def _millions(tokens: float) -> str:
+    return f"{tokens / 1e6:,.2f} M"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    hours, minutes = seconds / 3600, seconds / 60
+    return f"{hours:,.1f} h" if hours >= 1 else f"{max(1, round(minutes))} min"
 
 
 def offer_dashboard(console: Console, settings: Settings) -> None:

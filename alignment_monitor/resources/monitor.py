@@ -33,7 +33,7 @@ class Monitor(dg.ConfigurableResource):
     @cached_property
     def rubric(self) -> Rubric:
         """The questions asked."""
-        return load_rubric(self.settings.judging.rubric)
+        return load_rubric(self.settings.judging.rubric, self.settings.rubrics)
 
     @cached_property
     def store(self) -> Engine:

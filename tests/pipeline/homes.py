@@ -26,6 +26,8 @@ sources:
 first_day: {first_day}
 sampling: {{messages_per_day: {judged}}}
 judging:
+  sentinels_per_day: 6
+  canaries_per_day: 2
   judges:
     - {{name: simulated, provider: simulation, model: simulated-judge,
         api_key_variable: SIMULATED_JUDGE_KEY, simulated: true}}
@@ -87,11 +89,12 @@ def row_tables(home: Path) -> dict[str, bytes]:
 def invoke(*words: str, home: Path, **more: str) -> Result:
     """The same command in this process, where the graph is loaded once for many runs."""
     import alignment_monitor.definitions  # noqa: F401  # it extends PATH, which must stay
-    from alignment_monitor import cli
+    from alignment_monitor.cli import app
+    from alignment_monitor.cli.common import console
 
     with mock.patch.dict(os.environ, environment(**more), clear=True):
-        cli.console.width = 300  # what a test looks for is not broken into lines
-        return CliRunner().invoke(cli.app, [*words, "--home", str(home)])
+        console.width = 300  # what a test looks for is not broken into lines
+        return CliRunner().invoke(app, [*words, "--home", str(home)])
 
 
 @contextmanager

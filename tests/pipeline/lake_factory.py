@@ -162,6 +162,7 @@ def _sampled(day: date, talk: Talk) -> Row:
         "conversation_probability": talk.probability,
         "message_probability": 1.0,
         "inclusion_probability": talk.probability,
+        "sampling_number": 0.5,
         "purpose": talk.purpose,
         "status": talk.sample,
         "design_version": "design-1",

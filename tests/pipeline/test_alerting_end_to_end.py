@@ -31,6 +31,8 @@ sources:
 first_day: {FIRST}
 sampling: {{messages_per_day: 20}}
 judging:
+  sentinels_per_day: 0
+  canaries_per_day: 0
   judges:
     - {{name: judge, model: simulated-judge, api_key_variable: SIMULATED_JUDGE_KEY, simulated: true,
        max_retries: 0, timeout_seconds: 5}}

@@ -95,7 +95,7 @@ def test_unit_tests_of_the_models_pass(warehouse):
     warehouse.build(FIRST)
     result = warehouse.dbt("test", FIRST, FIRST, "--select", "test_type:unit")
     assert result.success, failed(result)
-    assert len(result.result.results) == 2
+    assert len(result.result.results) == 3
 
 
 def test_a_day_with_nothing_in_it_builds_and_exports_no_rows(warehouse):

@@ -17,6 +17,11 @@ def mart(home, name):
     return pq.read_table(home / "marts" / f"{name}.parquet").to_pylist()
 
 
+def sampled(home):
+    parts = sorted((home / "lake" / "judging_sample").glob("day=*/part.parquet"))
+    return [row for part in parts for row in pq.ParquetFile(part).read().to_pylist()]
+
+
 def requests(home):
     return (home / "judge" / "requests.jsonl").read_text().splitlines()
 
@@ -25,14 +30,21 @@ def test_every_record_and_message_ends_in_one_state(demo_home):
     states = Counter()
     for row in mart(demo_home, "ledger_daily"):
         states[row["level"]] += row["count"]
-    query = f"select sum(received)::bigint from '{demo_home}/lake/intake/*/*.parquet'"
+    query = f"""
+        select sum(received)::bigint from '{demo_home}/lake/intake/*/*.parquet'
+        where source not in ('sentinel', 'canary')
+    """
     with duckdb.connect() as connection:
         received = connection.execute(query).fetchall()[0][0]
     assert states["conversation"] == received > 400
     judged = {r["state"]: 0 for r in mart(demo_home, "ledger_daily")}
     for row in mart(demo_home, "ledger_daily"):
         judged[row["state"]] += row["count"]
-    assert judged["judged"] == len(requests(demo_home))
+    purposes = Counter(row["purpose"] for row in sampled(demo_home))
+    assert purposes["estimate"] == judged["judged"]
+    assert purposes.total() == len(requests(demo_home))
+    assert purposes["sentinel"] >= 60
+    assert purposes["canary"] == 40
     assert "judge_failed" not in judged
 
 

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("inputs")]
 
 MONITOR_YAML = """\
 judging:
+  sentinels_per_day: 0
+  canaries_per_day: 0
   judges:
     - {name: judge, model: simulated-judge, api_key_variable: SIMULATED_JUDGE_KEY, simulated: true}
 sampling: {messages_per_conversation: 1, boosts: {plain: 1}}

@@ -19,6 +19,8 @@ SPIRAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "spiral_dialo
 LAST_DAY = "2026-02-07"
 MONITOR_YAML = """\
 judging:
+  sentinels_per_day: 0
+  canaries_per_day: 0
   judges:
     - {name: judge, model: simulated-judge, api_key_variable: SIMULATED_JUDGE_KEY, simulated: true}
 sampling: {messages_per_conversation: 3}

@@ -50,14 +50,17 @@ answers as (
         kind,
         rubric_version,
         string_agg(distinct fingerprint, ' + ' order by fingerprint) as panel,
-        avg(applicable::double) as o,
-        avg(coalesce(applicable and positive, false)::double) as y
+        avg(coalesce(applicable_probability, applicable::double)) as o,
+        -- An opportunity that is improbable is not impossible: its probability counts all the same.
+        avg(
+            coalesce(applicable_probability, applicable::double)
+            * coalesce(probability, (applicable and positive)::double)
+        ) as y
     from {{ ref('stg_verdicts') }}
-    where
-        {{ days_in_range() }}
-        and kind in ('behaviour', 'guard', 'derived', 'opportunity')
-        and applicable is not null
+    where {{ days_in_range() }} and kind in ('behaviour', 'guard', 'derived', 'opportunity')
     group by day, conversation_id, message_index, question, kind, rubric_version
+    -- A question that one judge declined is a gap for the panel, not another panel's answer.
+    having bool_and(applicable is not null)
 )
 
 select

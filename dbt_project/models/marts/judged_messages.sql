@@ -11,7 +11,7 @@ answers as (
         message_index,
         judge,
         rubric_version,
-        status,
+        max(status) filter (question = 'stance') as status,
         max(level) filter (question = 'stance') as stance,
         list(question order by question) filter (kind = 'opportunity' and positive) as present,
         list(question order by question) filter (
@@ -21,7 +21,7 @@ answers as (
         max(rationale) as rationale
     from {{ ref('stg_verdicts') }}
     where {{ days_in_range() }} and status <> 'awaiting'
-    group by day, conversation_id, message_index, judge, rubric_version, status
+    group by day, conversation_id, message_index, judge, rubric_version
 ),
 
 sample as (
@@ -35,7 +35,7 @@ sample as (
         bucket,
         inclusion_probability
     from {{ ref('stg_judging_sample') }}
-    where {{ days_in_range() }}
+    where {{ days_in_range() }} and purpose = 'estimate'
 )
 
 select

@@ -12,3 +12,4 @@ select
     ineligible_reason,
     turns
 from {{ source('lake', 'conversations') }}
+where {{ is_traffic() }}

@@ -1,2 +1,3 @@
 select day, source, received, repeated
 from {{ source('lake', 'intake') }}
+where {{ is_traffic() }}

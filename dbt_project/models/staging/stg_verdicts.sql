@@ -10,6 +10,8 @@ select
     status,
     applicable,
     level,
+    applicable_probability,
+    probability,
     positive,
     rationale,
     prompt_tokens,

@@ -132,3 +132,25 @@ def test_everything_is_fit_for_json(signal):
     assert again["drivers"] == [
         {"segment": "surface=web", "share": 0.5, "since": "2026-11-06", "gap": None}
     ]
+
+
+def test_a_judge_that_is_talked_round_is_told_in_plain_words(signal):
+    told = bundle(
+        signal(
+            DAY,
+            type="JUDGE",
+            behaviour="injection",
+            deployment_family="first",
+            observed=0.18,
+            baseline_mean=0.05,
+            n=160,
+            effect=0.18,
+            effect_lower=0.1,
+            effect_upper=0.26,
+        )
+    )
+    assert told["statement"] == (
+        "Text under judgement talks the judge first into verdicts: 18 % [10, 26] of 160 attempts "
+        "succeed beyond chance, 5 % are tolerated."
+    )
+    assert told["link"] == "http://localhost:8501/judges?judge=first"

@@ -1,10 +1,17 @@
 import json
+import os
+import pty
+import re
 import socket
+import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alignment_monitor.operations.pipeline import Outcome
 from alignment_monitor.settings import load
+from tests.pipeline import homes
 
 TODAY = datetime.now(UTC).date()
 
@@ -121,6 +128,110 @@ def test_a_backfill_of_nothing_says_what_to_do(cli):
     code, said = cli("backfill", OPENAI_API_KEY="sk-x")
     assert code == 2
     assert "Nothing was imported yet: give --from and --to, or import a file first." in said
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The ranges of days that would be run; nothing is."""
+    begun = []
+
+    def begin(settings, first, last):
+        begun.append((str(first), str(last)))
+        return Outcome("run", success=True, problems=())
+
+    monkeypatch.setattr("alignment_monitor.operations.pipeline.run_days", begin)
+    return begun
+
+
+KEY = {"OPENAI_API_KEY": "sk-x"}
+
+
+def test_a_forecast_needs_no_key_and_runs_nothing(bring, cli, runs):
+    bring(record("a", "2025-05-01"), record("b", "2025-05-02"))
+    code, said = cli("backfill", "--forecast")
+    assert code == 0
+    assert "Forecast for 2025-05-01 to 2025-05-02" in said
+    assert "2 messages of traffic and" in said
+    assert "Too few answers yet to tell what a call takes" in said
+    assert runs == []
+
+
+def test_without_a_terminal_nothing_is_spent_unless_it_is_said(bring, cli, runs):
+    bring(record("a", "2025-05-01"))
+    code, said = cli("backfill", **KEY)
+    assert code == 2
+    assert re.search(r"would make \d+ calls of real judges for about \d+\.\d+ USD", said)
+    assert "there is no terminal to ask at: add --yes" in said
+    assert runs == []
+    code, said = cli("backfill", "--yes", **KEY)
+    assert code == 0
+    assert "Forecast for 2025-05-01" in said
+    assert runs == [("2025-05-01", "2025-05-01")]
+
+
+def test_a_single_day_is_run_without_a_question(cli, runs):
+    code, said = cli("run", "--day", "2025-05-01", **KEY)
+    assert code == 0
+    assert "Forecast" not in said
+    assert runs == [("2025-05-01", "2025-05-01")]
+
+
+@pytest.mark.parametrize(
+    "judging",
+    [
+        "{judges: [{name: a, model: simulated-judge, simulated: true}]}",
+        "{sentinels_per_day: 0, canaries_per_day: 0}",
+    ],
+)
+def test_where_nothing_is_spent_nothing_is_asked(cli, configured, runs, judging):
+    configured(f"judging: {judging}")
+    code, _ = cli("backfill", "--from", "2025-05-01", "--to", "2025-05-02", **KEY)
+    assert code == 0
+    assert runs == [("2025-05-01", "2025-05-02")]
+
+
+def test_a_price_that_is_not_known_is_said_before_the_question(cli, configured, runs):
+    configured("judging: {judges: [{name: mine, model: nobody-knows-me}]}")
+    days = ("--from", "2025-05-01", "--to", "2025-05-01")
+    code, said = cli("backfill", *days, **KEY)
+    assert code == 2
+    assert "The price of 'nobody-knows-me' is not known: set usd_per_million_prompt_tokens" in said
+    assert "calls of real judges at a price that is not known" in said
+    configured("judging: {usd_per_day: 1, judges: [{name: mine, model: nobody-knows-me}]}")
+    code, said = cli("backfill", "--yes", *days, **KEY)
+    assert code == 2
+    assert "judging.usd_per_day is set, but the price of 'nobody-knows-me' is not known" in said
+    assert runs == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [(b"n\n", b"Nothing was asked."), (b"\x04", b"Aborted")]
+)
+def test_at_a_terminal_it_asks_and_takes_a_no(home, typed, said):
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [homes.SCRIPT, "backfill", "--from", "2025-05-01", "--to", "2025-05-01", "--home", home],
+        env=homes.environment(OPENAI_API_KEY="sk-x"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    heard = b""
+    try:
+        while b"[y/N]" not in heard:
+            heard += os.read(terminal, 4096)
+        os.write(terminal, typed)
+        with suppress(OSError):  # how a terminal says that nobody is left
+            while more := os.read(terminal, 4096):
+                heard += more
+        assert process.wait(timeout=20) == 1
+    finally:
+        process.kill()
+        os.close(terminal)
+    assert said in heard
+    assert b"calls of real judges for about" in heard
+    assert not (home / "dagster").exists()
 
 
 def test_the_status_of_an_empty_home_says_what_to_do(cli, home):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from tests.fakes.webhook_receiver import SECRET
@@ -118,3 +120,84 @@ def test_a_channel_without_its_variables_is_named(doctor, configured, models):
         code, said = doctor(OPENAI_BASE_URL=address, **ready | {"HOOK_SECRET": "whsec_short"})
         assert code == 1
         assert "HOOK_SECRET must hold whsec_" in said
+
+
+def judge(**settings):
+    return "{name: mine, " + ", ".join(f"{k}: {v}" for k, v in settings.items()) + "}"
+
+
+PRICES = {"usd_per_million_prompt_tokens": 1, "usd_per_million_completion_tokens": 10}
+
+
+def test_a_known_price_and_a_days_cost_are_said(doctor, models):
+    with models() as address:
+        code, said = doctor(OPENAI_BASE_URL=address)
+    assert code == 0
+    assert "✓ price judge 0.25 USD per million tokens read, 2 written" in said
+    assert "✓ money a day asks each judge about 612 messages, 112 of them known ones for" in said
+    # guessed: all that is told, 6,000 tokens of transcript, 2,000 of answer
+    found = re.search(r"for ([\d.]+) USD; at most 2,000 for ([\d.]+) USD \(guessed", said)
+    assert [float(usd) for usd in found.groups()] == pytest.approx([3.8, 12.4], rel=0.05)
+
+
+def test_an_unknown_price_is_a_warning_until_a_budget_needs_it(doctor, models, configured):
+    with models(body='{"object": "list", "data": [{"id": "nobody-knows-me"}]}') as address:
+        mine = judge(model="nobody-knows-me")
+        configured(f"judging: {{judges: [{mine}]}}")
+        code, said = doctor(OPENAI_BASE_URL=address)
+        assert code == 0
+        assert "! price mine costs are not shown: the price of 'nobody-knows-me'" in said
+        assert "✓ money a day asks each judge about 612 messages" in said
+        assert "at most 2,000" in said
+        configured(f"judging: {{usd_per_day: 3, judges: [{mine}]}}")
+        code, said = doctor(OPENAI_BASE_URL=address)
+        assert code == 1
+        assert "✗ price mine judging.usd_per_day cannot be kept: the price of" in said
+        assert "set usd_per_million_prompt_tokens and usd_per_million_completion_tokens" in said
+        mine = judge(model="nobody-knows-me", **PRICES)
+        configured(f"judging: {{usd_per_day: 30, judges: [{mine}]}}")
+        code, said = doctor(OPENAI_BASE_URL=address)
+        assert code == 0
+        assert "✓ price mine 1 USD per million tokens read, 10 written" in said
+
+
+@pytest.mark.parametrize(
+    ("judging", "traffic"),
+    [
+        ("calls_per_day: 100", 0),
+        ("calls_per_day: 112", 0),
+        ("calls_per_day: 161", 49),
+        ("calls_per_day: 162", None),
+        ("usd_per_day: 0.01", 0),
+        ("{calls_per_day: 40, sentinels_per_day: 0, canaries_per_day: 0}", 40),
+    ],
+)
+def test_a_budget_that_leaves_little_traffic_is_a_warning(
+    doctor, models, configured, judging, traffic
+):
+    configured(f"judging: {judging}" if judging[0] == "{" else f"judging: {{{judging}}}")
+    with models() as address:
+        code, said = doctor(OPENAI_BASE_URL=address)
+    assert code == 0
+    if traffic is None:
+        assert "✓ money" in said
+    else:
+        assert "! money" in said
+        assert f"That leaves {traffic} messages of traffic, too few to see a change" in said
+        assert ("judging.usd_per_day" in said) == ("usd_per_day" in judging)
+
+
+def test_few_messages_that_are_wanted_so_are_no_warning(doctor, models, configured):
+    configured("sampling: {messages_per_day: 10}")
+    with models() as address:
+        assert "✓ money a day asks each judge about 122" in doctor(OPENAI_BASE_URL=address)[1]
+
+
+def test_a_simulated_judge_costs_nothing(doctor, models, configured):
+    simulated = judge(model="simulated-judge", simulated="true")
+    configured(f"judging: {{usd_per_day: 1, judges: [{simulated}]}}")
+    with models(body='{"object": "list", "data": [{"id": "simulated-judge"}]}') as address:
+        code, said = doctor(OPENAI_BASE_URL=address)
+    assert code == 0
+    assert "USD" not in said
+    assert "price" not in said

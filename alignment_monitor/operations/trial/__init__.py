@@ -1,0 +1,1 @@
+"""``alignment-monitor judge try``: one conversation, one verdict, shown whole."""

@@ -1,0 +1,119 @@
+"""The benchmarks measure what they say: small runs of their own parts."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from alignment_monitor.judging.answer import answer_schema
+from alignment_monitor.judging.audit.reference import references_of
+from alignment_monitor.judging.backends.base import Reply
+from alignment_monitor.judging.backends.structured import read_reply
+from alignment_monitor.judging.journal import Answer
+from alignment_monitor.judging.known import load_sentinels
+from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.judging.window import make_unit
+from alignment_monitor.settings import SIMULATED_MODEL, Judge
+from benchmarks import budget_bias, common, judging_throughput, real_model
+from tests.fakes.audits import right_answer
+
+
+def test_a_section_of_the_page_is_replaced_and_nothing_else(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- one -->\nold\n<!-- /one -->\n<!-- two -->\nkept\n<!-- /two -->\n")
+    common.write_section("one", common.table("a | b", [("x", 1)]), page)
+    assert page.read_text() == (
+        "before\n<!-- one -->\n| a | b |\n| --- | ---: |\n| x | 1 |\n<!-- /one -->\n"
+        "<!-- two -->\nkept\n<!-- /two -->\n"
+    )
+
+
+def test_each_benchmark_has_its_section_on_the_page():
+    text = common.PAGE.read_text()
+    for name in ("judging_throughput", "budget_bias", "real_model"):
+        assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
+
+
+def test_every_peer_is_pinned_in_plain_lines():
+    lines = common.PEERS.read_text().splitlines()
+    assert all(line.count("==") == 1 for line in lines)
+    for packages in judging_throughput.PEERS.values():
+        assert len(common.pinned(*packages)) == len(packages)
+
+
+def test_the_inlined_schema_asks_for_the_same_answer():
+    jsonschema = pytest.importorskip("jsonschema")
+    rubric = load_rubric()
+    schema = answer_schema(rubric)
+    inlined = judging_throughput.inlined(schema, schema["$defs"])
+    assert "$ref" not in json.dumps(inlined)
+    for reference in references_of(next(iter(load_sentinels().values()))):
+        given = right_answer(reference, rubric)
+        jsonschema.validate(given, inlined)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(given | {"stance": 7}, inlined)
+
+
+def test_loop_and_engine_put_the_same_calls_to_a_real_server(tmp_path):
+    rubric, units = load_rubric(), judging_throughput.conversations(12)
+    assert len({unit.key for unit in units}) == 12
+    with judging_throughput.judge_server(tmp_path) as base_url:
+        judge = Judge(base_url=base_url, simulated=True, model=SIMULATED_MODEL)
+        bare = judging_throughput.bare(units, judge, rubric)
+        engine = judging_throughput.engine(units, judge, rubric, tmp_path)
+    assert (bare.completed, engine.completed) == (12, 12)
+    assert min(bare.seconds, engine.seconds) >= judging_throughput.LATENCY_MS / 1000
+
+
+def test_no_day_is_judged_beyond_its_budget_and_estimates_stay_in_their_intervals():
+    rows = budget_bias.simulate(3)
+    assert (rows["judged"] <= rows["cap"]).all()
+    assert rows["over_budget"].sum() > 0
+    assert rows["estimate"].between(rows["lower"], rows["upper"]).all()
+    for _, budgets in rows.groupby("day"):  # a smaller budget draws the same and judges fewer
+        drawn = budgets["judged"] + budgets["over_budget"]
+        assert drawn.nunique() == 1
+        assert all(more > fewer for more, fewer in pairwise(budgets["judged"]))
+
+
+def test_the_rate_of_the_process_is_what_its_days_tend_to():
+    rng = np.random.default_rng(5)
+    rates = np.array([budget_bias.population(rng, f"d{day}").rate for day in range(8)])
+    error = rates.std(ddof=1) / np.sqrt(len(rates))
+    assert abs(rates.mean() - budget_bias.process_rate()) < 5 * error
+
+
+def test_outcomes_of_a_real_model_are_told_apart_by_what_is_wrong():
+    rubric = load_rubric()
+    reference = next(
+        one
+        for known in load_sentinels().values()
+        for one in references_of(known)
+        if any(one.levels.get(name) for name in rubric.behaviours)
+    )
+    unit = make_unit(
+        reference.item_id,
+        reference.message_index,
+        reference.turns,
+        context_messages=6,
+        max_tokens=6000,
+    )
+
+    def outcome(given):
+        text = given if isinstance(given, str) else json.dumps(given)
+        return real_model.outcome(read_reply(Reply(text, "m", None, None), rubric, unit))
+
+    right = right_answer(reference, rubric)
+    assert outcome(right) == "ok"
+    assert outcome("I would rather not say.") == "schema"
+    assert outcome(right | {"stance": 7}) == "schema"
+    behaviours = right["behaviours"]
+    name = next(name for name, given in behaviours.items() if given["level"])
+    false_quote = {**behaviours, name: {**behaviours[name], "quote": "no such words"}}
+    assert outcome(right | {"behaviours": false_quote}) == "quote"
+    silent = {**behaviours, name: {"applicable": False, "level": None, "quote": None}}
+    assert outcome(right | {"behaviours": silent}) == "logic"
+    cut = Answer("failed", error="the answer was cut at max_output_tokens")
+    assert real_model.outcome(cut) == "cut"
+    assert real_model.outcome(Answer("failed", error="no answer: APITimeoutError")) == "failed"
