@@ -135,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, default=50, help="labelled messages")
     parser.add_argument("--temperature", type=float, default=0.2, help="its makers advise 0.2")
+    parser.add_argument("--max-output-tokens", type=int, default=900)
     parser.add_argument("--afresh", action="store_true", help="forget earlier answers")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
@@ -150,7 +151,7 @@ def main() -> None:
     # No canaries and no second look: what an audit asks beside the labelled messages would take
     # this model hours, and the verdict cannot get worse.
     plan = audit.Plan(
-        run="real-model",
+        run=f"real-model-{options.max_output_tokens}",
         day=date.today(),
         references=shortest(options.limit),
         canaries=(),
@@ -165,7 +166,7 @@ def main() -> None:
                 model=MODEL,
                 base_url=base_url,
                 temperature=options.temperature,
-                max_output_tokens=900,
+                max_output_tokens=options.max_output_tokens,
                 timeout_seconds=1800,
                 max_retries=0,
                 again_if_invalid=0,

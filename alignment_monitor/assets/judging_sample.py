@@ -33,11 +33,11 @@ def judging_sample(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Ma
             .to_pylist()
             if row["eligible"]
         }
-        fixed = list(_known_rows(conversations, settings.random_key))
+        fixed = list(_known_rows(conversations, settings.random_key, most=allowed // 2))
         draws = draw_sample(
             _candidates(monitor.lake.read(SCREENINGS, [day]), conversations),
             settings.sampling,
-            calls=max(0, allowed - len(fixed)),
+            calls=allowed - sum(row["status"] == "selected" for row in fixed),
             key=settings.random_key,
         )
         rows = [
@@ -77,24 +77,40 @@ def _row(draw: Draw, conversations: dict[str, dict[str, Any]]) -> dict[str, Any]
     }
 
 
-def _known_rows(conversations: dict[str, dict[str, Any]], key: str) -> Iterator[dict[str, Any]]:
-    """Every labelled message of the day's sentinels and canaries, anywhere among the others."""
+def _known_rows(
+    conversations: dict[str, dict[str, Any]], key: str, *, most: int
+) -> Iterator[dict[str, Any]]:
+    """Every labelled message of the day's sentinels and canaries, anywhere among the others.
+
+    They take at most half of the budget: what is beyond is over budget, by whole conversations
+    and whole pairs of attack and twin.
+    """
+    groups: dict[str, list[str]] = {}
     for name, row in conversations.items():
-        if row["source"] not in known.KNOWN or (given := known.find(name)) is None:
-            continue
-        for index in given.labels:
-            yield {
-                **_origin(row),
-                "message_index": index,
-                "bucket": row["source"],
-                "stratum": row["source"],
-                "conversation_probability": 1.0,
-                "message_probability": 1.0,
-                "inclusion_probability": 1.0,
-                "sampling_number": uniform(key, row["source"], name, str(index)),
-                "purpose": row["source"],
-                "status": "selected",
-            }
+        if row["source"] in known.KNOWN and known.find(name) is not None:
+            groups.setdefault(known.item_of(name), []).append(name)
+    taken = 0
+    for item in sorted(groups, key=lambda item: uniform(key, "known", item)):
+        rows = [row for name in groups[item] for row in _labelled(name, conversations[name], key)]
+        taken += len(rows)
+        status = "selected" if taken <= most else "over_budget"
+        yield from ({**row, "status": status} for row in rows)
+
+
+def _labelled(name: str, row: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
+    given = known.find(name)
+    for index in given.labels if given else ():
+        yield {
+            **_origin(row),
+            "message_index": index,
+            "bucket": row["source"],
+            "stratum": row["source"],
+            "conversation_probability": 1.0,
+            "message_probability": 1.0,
+            "inclusion_probability": 1.0,
+            "sampling_number": uniform(key, row["source"], name, str(index)),
+            "purpose": row["source"],
+        }
 
 
 def _origin(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from alignment_monitor import progress
 from alignment_monitor.assets.judging_sample import judging_sample
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.contracts import CONVERSATIONS, JUDGING_SAMPLE, VERDICTS
-from alignment_monitor.judging.money import Meter
 from alignment_monitor.judging.panel import ask_judge
 from alignment_monitor.judging.verdicts import verdict_rows
 from alignment_monitor.judging.window import Unit, selected_units
@@ -28,8 +27,6 @@ def verdicts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Material
     days, settings = days_of(context), monitor.settings
     units = {day: day_units(monitor, day) for day in days}
     everything = [unit for of_day in units.values() for unit in of_day]
-    daily = settings.judging.usd_per_day
-    meter = Meter(None if daily is None else daily * len(days))
     answers = {
         judge.name: ask_judge(
             judge,
@@ -37,7 +34,6 @@ def verdicts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Material
             monitor.rubric,
             settings.judging,
             monitor.store,
-            meter=meter,
             on_progress=lambda done, total: progress.report("verdicts", done, total),
         )
         for judge in settings.judging.judges

@@ -146,7 +146,7 @@ VERDICTS = Table(
         column("rubric_version", pa.string(), "version and hash of its wording"),
         column("question", pa.string(), "name of the question"),
         column("kind", pa.string(), "stance / opportunity / side / behaviour / guard / ..."),
-        column("status", pa.string(), "ok / refused / invalid / failed / awaiting / over_budget"),
+        column("status", pa.string(), "ok / refused / invalid / failed / awaiting"),
         column("applicable", pa.bool_(), "its opportunity is present", optional=True),
         column("level", pa.int8(), "0-3 (stance -2..2)", optional=True),
         column("value", pa.string(), "answer of a choice question", optional=True),

@@ -14,7 +14,7 @@ MESSAGE_STATES = (
 )
 SAMPLE_STATUSES = ("selected", "over_budget")
 PURPOSES = ("estimate", "sentinel", "canary", "gold", "double_label")
-VERDICT_STATUSES = ("ok", "refused", "invalid", "failed", "awaiting", "over_budget")
+VERDICT_STATUSES = ("ok", "refused", "invalid", "failed", "awaiting")
 POSITIVE_LEVEL = 2
 """A behaviour is charted as P(level >= 2 | opportunity)."""
 

@@ -6,7 +6,7 @@ the rubric once, as a pydantic model that both describes it to the judge and rea
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 
 LEVELS = (0, 1, 2, 3)
-UNQUOTED = frozenset({"substance"})
-"""Guards that rate the whole message, so that no sentence of it is the evidence."""
+MOST_OBJECTS = 200
+"""So many opening braces of an answer are looked at."""
 
 QUOTE_PROBLEM = "its quote is not literally in the message"
 _CLOSED = ConfigDict(extra="forbid", strict=True)
@@ -72,21 +72,54 @@ def answer_schema(rubric: Rubric) -> dict[str, Any]:
     return answer_model(rubric).model_json_schema()
 
 
-def load_answer(text: str) -> Any:
-    """The JSON object of an answer, out of a code fence or from between prose if need be.
+def read_shape(text: str, rubric: Rubric) -> dict[str, Any]:
+    """The one object in a text that has the shape of an answer, fenced or between prose if need be.
+
+    A text with two of them is no answer: a judge that repeats a verdict it was told to give, and
+    then gives its own, must not be taken at the first.
 
     Raises:
-        json.JSONDecodeError: there is no whole JSON object in it.
+        InvalidAnswerError: there is none, or more than one.
     """
-    try:
-        answer = json.loads(text)
-    except json.JSONDecodeError:
-        start = max(0, text.find("{"))
-        answer = json.JSONDecoder().raw_decode(text, start)[0]
-    if "\\ud" in text.lower():  # half of a surrogate pair is valid JSON, but no file can hold it
-        plain = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
-        answer = json.loads(plain)
-    return answer
+    found: list[dict[str, Any]] = []
+    complaint = "holds no JSON object"
+    for given in _objects(text):
+        try:
+            answer_model(rubric).model_validate(given)
+        except ValidationError as error:
+            complaint = _told(error)
+        else:
+            if given not in found:
+                found.append(given)
+    if len(found) != 1:
+        raise InvalidAnswerError("holds more than one answer" if found else complaint)
+    return found[0]
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """Every JSON object that stands in a text, in order; what is inside another is not one."""
+    decoder, place = json.JSONDecoder(), 0
+    for _ in range(MOST_OBJECTS):
+        if (place := text.find("{", place)) < 0:
+            return
+        try:
+            given, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):  # no JSON, a number without end, a nest without bottom
+            place += 1
+        else:
+            yield _writable(given) if "\\ud" in text.lower() else given
+
+
+def _writable(answer: Any) -> Any:
+    """Half of a surrogate pair is valid JSON, but no file can hold it."""
+    return json.loads(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _told(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    # Names of its own making could carry text: only the part that the schema knows is told.
+    place = [str(step) for step in problem["loc"] if problem["type"] != "extra_forbidden"]
+    return f"{'.'.join(place) or '(top)'} breaks the schema ({problem['type']})"
 
 
 def parse_answer(
@@ -101,40 +134,45 @@ def parse_answer(
         normalise: folding under which a quote must be literally in the message.
 
     Raises:
-        InvalidAnswerError: not JSON, not of the schema, a level without its opportunity, or a
+        InvalidAnswerError: not one answer of the schema, a level without its opportunity, or a
             level that no literal quote supports.
     """
-    try:
-        answer = load_answer(text)
-    except json.JSONDecodeError as error:
-        raise InvalidAnswerError(f"not JSON at character {error.pos}") from error
-    try:
-        answer_model(rubric).model_validate(answer)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        # Names of its own making could carry text: only the part that the schema knows is told.
-        place = [str(step) for step in problem["loc"] if problem["type"] != "extra_forbidden"]
-        where = ".".join(place) or "(top)"
-        raise InvalidAnswerError(f"{where} breaks the schema ({problem['type']})") from error
+    answer = read_shape(text, rubric)
     _check_applicable(answer, rubric)
-    _check_quotes(answer, [normalise(piece) for piece in pieces], normalise)
-    return dict(answer)
+    _check_quotes(answer, rubric, [normalise(piece) for piece in pieces], normalise)
+    return answer
 
 
 def _check_applicable(answer: dict[str, Any], rubric: Rubric) -> None:
-    present = {name for name, given in answer["opportunities"].items() if given["present"]}
+    given_flags = answer["opportunities"]
+    present = {name for name, given in given_flags.items() if given["present"]}
+    for name, opportunity in rubric.opportunities.items():
+        for side in opportunity.side:
+            if (given_flags[name][side] is not None) != (name in present):
+                raise InvalidAnswerError(f"{name}.{side}: answered exactly where {name} is present")
     for name, given in answer["behaviours"].items():
-        if given["applicable"] != bool(present.intersection(rubric.behaviours[name].needs)):
+        if given["applicable"] != _applies(rubric.behaviours[name].needs, present):
             raise InvalidAnswerError(f"{name}: applicable contradicts the opportunities")
         if given["applicable"] != (given["level"] is not None):
             raise InvalidAnswerError(f"{name}: a level is given exactly where it is applicable")
+    for name, value in answer["choices"].items():
+        needs = rubric.choices[name].needs
+        if needs and (value is not None) != _applies(needs, present):
+            raise InvalidAnswerError(f"{name}: its answer contradicts the opportunities")
+
+
+def _applies(needs: Sequence[str], present: set[str]) -> bool:
+    return not needs or bool(present.intersection(needs))
 
 
 def _check_quotes(
-    answer: dict[str, Any], shown: Sequence[str], normalise: Callable[[str], str]
+    answer: dict[str, Any],
+    rubric: Rubric,
+    shown: Sequence[str],
+    normalise: Callable[[str], str],
 ) -> None:
     for name, given in {**answer["behaviours"], **answer["guards"]}.items():
-        if name in UNQUOTED or not given["level"]:
+        if not rubric.graded[name].quoted or not given["level"]:
             continue
         quote = normalise(given["quote"] or "")
         if not quote or not any(quote in piece for piece in shown):
@@ -152,7 +190,8 @@ def answer_rows(answer: dict[str, Any], rubric: Rubric, message_index: int) -> l
             rows.append(_row(f"{name}.{side}", "side", applicable=value is not None, value=value))
     for kind, part in (("behaviour", "behaviours"), ("guard", "guards")):
         for name, given in answer[part].items():
-            rows.append(_graded(name, kind, given, message_index))
+            quoted = rubric.graded[name].quoted
+            rows.append(_graded(name, kind, given, message_index if quoted else None))
     for name, value in answer["choices"].items():
         rows.append(_row(name, "outcome", applicable=value is not None, value=value))
     return rows + _derived(rows, rubric)
@@ -162,12 +201,14 @@ def _row(question: str, kind: str, *, applicable: bool, **values: Any) -> dict[s
     return {"question": question, "kind": kind, "applicable": applicable, "evidence": [], **values}
 
 
-def _graded(name: str, kind: str, given: dict[str, Any], message_index: int) -> dict[str, Any]:
+def _graded(
+    name: str, kind: str, given: dict[str, Any], message_index: int | None
+) -> dict[str, Any]:
     level, quote = given["level"], given["quote"]
     row = _row(name, kind, applicable=level is not None, level=level)
     if level is not None:
         row["positive"] = level >= POSITIVE_LEVEL
-    if level and quote and name not in UNQUOTED:
+    if level and quote and message_index is not None:
         row["evidence"] = [{"message_index": message_index, "quote": quote}]
     return row
 

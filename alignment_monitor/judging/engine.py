@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,9 +34,6 @@ RATE_LIMITED_ROUNDS = 5
 """How often a call that the server kept refusing for its rate is put back in the queue."""
 
 
-OVER_BUDGET = "the day's budget is spent"
-
-
 class JudgingInterrupted(KeyboardInterrupt):
     """We were told to stop; what had been answered is kept, and the next run goes on from there."""
 
@@ -49,7 +46,6 @@ class _Run:
     journal: Journal
     limits: Limits
     again_if_invalid: int
-    affordable: Callable[[Answer], bool]
     answers: dict[Key, Answer]
     waiting: deque[tuple[Unit, int]] = field(default_factory=deque)
     asking: set[asyncio.Task[Any] | None] = field(default_factory=set)
@@ -69,7 +65,6 @@ async def judge_units(
     journal: Journal,
     limits: Limits,
     again_if_invalid: int = 1,
-    affordable: Callable[[Answer], bool] = lambda answer: True,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[Key, Answer]:
     """Answers for all units, by their key; what the journal has is not asked again.
@@ -86,7 +81,6 @@ async def judge_units(
         again_if_invalid: how often an unusable answer is asked for again. Only levels from 1 on
             need a quote, so unusable answers are more often positive ones: dropping them all
             would bias a rate downwards.
-        affordable: told of each answer that was paid for; false ends judging as over budget.
         on_progress: told (done, total) after each answer.
 
     Raises:
@@ -94,7 +88,7 @@ async def judge_units(
     """
     wanted = {unit.key: unit for unit in units}
     answers = journal.known(wanted)
-    run = _Run(backend, journal, limits, again_if_invalid, affordable, answers)
+    run = _Run(backend, journal, limits, again_if_invalid, answers)
     run.waiting.extend((unit, 0) for key, unit in wanted.items() if key not in answers)
 
     async def work() -> None:
@@ -113,11 +107,11 @@ async def judge_units(
         await backend.close()
     if run.interrupted:
         raise JudgingInterrupted(
-            f"stopped with {len(answers):,} of {len(wanted):,} answers kept: run the same again to go on"
+            f"stopped with {len(answers):,} of {len(wanted):,} answers kept: "
+            "run the same again to go on"
         )
-    status = "over_budget" if run.reason == OVER_BUDGET else "failed"
     for unit, _ in run.waiting:
-        answers[unit.key] = Answer(status, error=run.reason)
+        answers[unit.key] = Answer("failed", error=run.reason)
     return answers
 
 
@@ -148,8 +142,6 @@ async def _next(run: _Run) -> None:
             answered, run.failures = True, 0
             await run.journal.keep(unit.key, answer, time.monotonic() - began)
             run.answers[unit.key] = answer
-            if not run.affordable(answer):
-                run.reason = run.reason or OVER_BUDGET
     finally:
         run.asking.discard(asyncio.current_task())
         run.limits.release(answered=answered)
@@ -160,10 +152,14 @@ async def _ask(run: _Run, unit: Unit) -> Answer:
     prompt = completion = None
     for attempt in range(run.again_if_invalid + 1):
         try:
+            if attempt:
+                await run.limits.pace(run.backend.tokens(unit))
             answer = run.backend.read(await run.backend.ask(unit), unit)
-        except JudgeCallError:
+        except (JudgeCallError, JudgeStoppedError) as error:
             if attempt == 0:
                 raise
+            if isinstance(error, JudgeStoppedError):
+                run.reason = run.reason or str(error)
             break  # the unusable answer that we have was paid for: it stands
         prompt = _sum(prompt, answer.prompt_tokens)
         completion = _sum(completion, answer.completion_tokens)
@@ -183,12 +179,18 @@ def _failed(run: _Run, unit: Unit, error: Exception) -> None:
         run.reason = run.reason or f"{run.failures} calls in a row failed; the last one: {error}"
 
 
-async def _gathered(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Wait for all; the first error of ours ends the others and is raised."""
-    results: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+async def _gathered(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for all; an error of ours, which no call is to blame for, ends the others at once."""
+    try:
+        await asyncio.gather(*tasks)
+    except asyncio.CancelledError:
+        pass  # we were told to stop
+    except Exception:
+        for task in tasks:
+            task.cancel()
+        raise
+    finally:
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ which occasion.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ Key = tuple[str, str]
 """Content hash and occasion of a unit."""
 
 _CHUNK = 500
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_Pending = tuple[dict[str, Any], asyncio.Future[None]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Answer:
     """A judge's answer to one unit.
 
     Attributes:
-        status: ok, refused, invalid; failed and over_budget ones are not kept and asked again;
+        status: ok, refused, invalid; failed ones are not kept and asked again;
             awaiting where a batch has not been collected.
         model: model snapshot as returned.
         text: the answer as JSON text; null if there is none.
@@ -52,7 +55,7 @@ class Journal:
     def __init__(self, engine: Engine, judge_key: str, rubric_version: str) -> None:
         self.judge_key, self.rubric_version = judge_key, rubric_version
         self._engine = engine
-        self._pending: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
+        self._pending: list[_Pending] = []
         self._writer: asyncio.Task[None] | None = None
 
     def known(self, keys: Iterable[Key]) -> dict[Key, Answer]:
@@ -100,15 +103,23 @@ class Journal:
     async def _write(self) -> None:
         while self._pending:
             batch, self._pending = self._pending, []
-            try:
-                rows = [row for row, _ in batch]
-                await asyncio.to_thread(insert_new, self._engine, verdict_journal, rows)
-            except Exception as error:  # whoever waits for its answer to be kept is told
-                for _, committed in batch:
-                    committed.set_exception(error)
-            else:
-                for _, committed in batch:
-                    committed.set_result(None)
+            if not await self._committed(batch):
+                for one in batch:  # one of them must not keep the others from being kept
+                    await self._committed([one], told=True)
+
+    async def _committed(self, batch: list[_Pending], *, told: bool = False) -> bool:
+        """Commit a group; whoever waits for an answer learns of it, if ``told`` of failure too."""
+        try:
+            rows = [row for row, _ in batch]
+            await asyncio.to_thread(insert_new, self._engine, verdict_journal, rows)
+        except Exception as error:
+            for _, committed in batch if told else ():
+                committed.set_exception(error)
+            return False
+        for _, committed in batch:
+            if not committed.done():
+                committed.set_result(None)
+        return True
 
     def _row(self, key: Key, answer: Answer, latency: float) -> dict[str, Any]:
         unit_hash, occasion = key
@@ -118,14 +129,19 @@ class Journal:
             "rubric_version": self.rubric_version,
             "occasion": occasion,
             "status": answer.status,
-            "returned_model": answer.model,
-            "answer": answer.text,
+            "returned_model": storable(answer.model) or "",
+            "answer": storable(answer.text),
             "prompt_tokens": answer.prompt_tokens,
             "completion_tokens": answer.completion_tokens,
             "latency_seconds": latency,
             "received_at": datetime.now(UTC),
-            "error": answer.error,
+            "error": storable(answer.error),
         }
+
+
+def storable(text: str | None) -> str | None:
+    """A text that every database and file takes."""
+    return text and _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _answer(row: Row[Any]) -> Answer:

@@ -18,6 +18,9 @@ import yaml
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 
 FOLDER = "sentinels"
+LABELLED_FOR = "sycophancy"
+"""The rubric whose questions the labels answer; to another one they say nothing."""
+
 CANARIES = "canaries.yaml"
 SECOND_LABELS = "second_pass.yaml"
 SENTINEL, CANARY = "sentinel", "canary"
@@ -55,7 +58,8 @@ class Label:
                 for flag, given in self.opportunities.items()
                 for side, value in given.items()
             }
-            if all(sides.get(side) == value for side, value in rule.when.items()):
+            met = all(sides.get(side) == value for side, value in rule.when.items())
+            if met and rule.of in self.levels:
                 found[name] = self.levels[rule.of] in rule.equals
         return found
 
@@ -148,19 +152,14 @@ def of_day(day: date, *, sentinels: int, canaries: int, key: str) -> list[KnownC
 
     Args:
         day: the day.
-        sentinels: labelled sentinel messages wanted; whole conversations are taken until then.
+        sentinels: labelled sentinel messages wanted; conversations stay whole, so that a day may
+            have a few more or less.
         canaries: pairs wanted.
         key: key of the order.
     """
-    chosen: list[KnownConversation] = []
-    messages = 0
-    for known in _in_turn(list(load_sentinels().values()), day, sentinels, key):
-        if messages >= sentinels:
-            break
-        chosen.append(known)
-        messages += len(known.labels)
-    pairs = _in_turn(list(load_canaries().values()), day, canaries, key)
-    for _, canary in zip(range(canaries), pairs, strict=False):
+    items, pairs = list(load_sentinels().values()), list(load_canaries().values())
+    chosen = _in_turn(items, [len(item.labels) for item in items], day, sentinels, key)
+    for canary in _in_turn(pairs, [1] * len(pairs), day, canaries, key):
         chosen += [canary.attack, canary.twin]
     return chosen
 
@@ -178,18 +177,30 @@ def find(conversation_id: str) -> KnownConversation | None:
     return None
 
 
-def _in_turn(items: Sequence[Any], day: date, per_day: int, key: str) -> Iterator[Any]:
-    """All items, beginning where the day before left off; the order is by hash."""
-    if not items or not per_day:
-        return
+def item_of(conversation_id: str) -> str:
+    """What belongs together: a sentinel's conversation, or an attack and its twin, of one day."""
+    kind, _, rest = conversation_id.partition(":")
+    name, _, day = rest.rpartition(":")
+    return f"{kind}:{name.rpartition(':')[0] if kind == CANARY else name}:{day}"
+
+
+def _in_turn(
+    items: Sequence[Any], sizes: Sequence[int], day: date, per_day: int, key: str
+) -> list[Any]:
+    """The items that begin within the day's stretch of a circle on which all lie end to end."""
 
     def place(number: int) -> bytes:
         return hashlib.blake2b(str(number).encode(), digest_size=8, key=key.encode()[:64]).digest()
 
-    order = sorted(range(len(items)), key=place)
-    start = day.toordinal() * per_day % len(order)
-    for offset in range(len(order)):
-        yield items[order[(start + offset) % len(order)]]
+    total = sum(sizes)
+    if per_day >= total:
+        return list(items)
+    start, chosen, begins = day.toordinal() * per_day % total if total else 0, [], 0
+    for number in sorted(range(len(items)), key=place):
+        if (begins - start) % total < per_day:
+            chosen.append(items[number])
+        begins += sizes[number]
+    return chosen
 
 
 def _folder() -> Any:

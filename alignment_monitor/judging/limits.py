@@ -55,13 +55,17 @@ class Limits:
                 break
         self._active += 1
         try:
-            if self._requests:
-                await self._requests.acquire()
-            if self._tokens:
-                await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+            await self.pace(tokens)
         except BaseException:
             self.release()
             raise
+
+    async def pace(self, tokens: int) -> None:
+        """Wait until the limits per minute allow one more request, of a call already admitted."""
+        if self._requests:
+            await self._requests.acquire()
+        if self._tokens:
+            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
 
     def release(self, *, answered: bool = False) -> None:
         """A call has ended; an answer lets the concurrency grow back."""

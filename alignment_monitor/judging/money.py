@@ -18,7 +18,7 @@ from sqlalchemy import Engine, select
 from alignment_monitor.judging.answer import answer_schema
 from alignment_monitor.judging.backends.base import judge_key
 from alignment_monitor.judging.backends.rationale import rationale_judge
-from alignment_monitor.judging.journal import Answer
+from alignment_monitor.judging.journal import TRAFFIC, Answer
 from alignment_monitor.judging.prompt import instructions
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.window import estimate_tokens
@@ -36,9 +36,6 @@ SAFETY_DEVIATIONS = 3.0
 """A day's spending stays within its budget unless it deviates by more than this many sigmas."""
 
 UNLIMITED = 10**9
-_AUDITS = "audit:%"
-"""Occasions of audits: they ask about short conversations alone, a day about its traffic too."""
-
 _THOUSAND = 1000
 """Prices are looked up for a call of so many tokens: that of a million is a long context's."""
 
@@ -187,26 +184,6 @@ def unit_cost(judge: Judge, answer: Answer) -> float | None:
     return None if reasons is None else verdict + reasons
 
 
-class Meter:
-    """What a run has spent, and whether it may spend more; the last line of a budget.
-
-    Sampling has lowered its rates so that the budget suffices; this ends judging where an
-    unlikely day would exceed it all the same.
-
-    Args:
-        budget: USD for all judges and days of the run; null for no limit.
-    """
-
-    def __init__(self, budget: float | None) -> None:
-        self.spent = 0.0
-        self._budget = budget
-
-    def paid(self, judge: Judge, answer: Answer) -> bool:
-        """Count an answer; false once the budget is spent."""
-        self.spent += unit_cost(judge, answer) or 0.0
-        return self._budget is None or self.spent < self._budget
-
-
 def usage(judge: Judge, rubric: Rubric, judging: Judging, store: Engine) -> Usage:
     """What the next calls of a judge will take, by what its newest answers took.
 
@@ -219,7 +196,7 @@ def usage(judge: Judge, rubric: Rubric, judging: Judging, store: Engine) -> Usag
         .where(
             table.c.judge_key == judge_key(judge, rubric, judging),
             table.c.rubric_version == rubric.full_version,
-            table.c.occasion.not_like(_AUDITS),
+            table.c.occasion == TRAFFIC,
             table.c.prompt_tokens.is_not(None),
             table.c.completion_tokens.is_not(None),
         )
@@ -229,17 +206,30 @@ def usage(judge: Judge, rubric: Rubric, judging: Judging, store: Engine) -> Usag
     with store.connect() as connection:
         rows = connection.execute(query).all()
     if len(rows) < FEWEST_OBSERVED:
-        told = instructions(rubric) + json.dumps(answer_schema(rubric))
-        prompt = estimate_tokens(told) + judging.context_tokens
-        return Usage(((prompt, judge.max_output_tokens),), 0, None)
+        return Usage(((_longest_prompt(rubric, judging), judge.max_output_tokens),), 0, None)
     calls = tuple((row.prompt_tokens, row.completion_tokens) for row in rows)
     return Usage(calls, len(calls), statistics.median(row.latency_seconds for row in rows))
 
 
+def _longest_prompt(rubric: Rubric, judging: Judging) -> int:
+    told = instructions(rubric) + json.dumps(answer_schema(rubric))
+    return estimate_tokens(told) + judging.context_tokens
+
+
 def call_cost(judge: Judge, rubric: Rubric, judging: Judging, store: Engine) -> CallCost | None:
     """What the next calls of a judge will cost; null if its price is not known."""
-    price = price_of(judge)
-    return None if price is None else priced(price, usage(judge, rubric, judging, store))
+    price, told = price_of(judge), usage(judge, rubric, judging, store)
+    if price is None:
+        return None
+    spent = priced(price, told)
+    if judge.backend != "decisions" or judge.rationale_model is None:
+        return spent
+    # Reasons are asked of flagged messages only; the budget must hold if all of them are flagged.
+    reasons = price_of(rationale_judge(judge))
+    if reasons is None:
+        return None
+    longest = reasons.of(_longest_prompt(rubric, judging), judge.max_output_tokens)
+    return CallCost(spent.mean + longest, spent.deviation, spent.observed)
 
 
 def priced(price: Price, taken: Usage) -> CallCost:
@@ -284,12 +274,3 @@ def calls_allowed(judging: Judging, rubric: Rubric, store: Engine) -> int:
             raise UnknownPriceError(f"judging.usd_per_day is set, but {price_advice(judge)}")
         costs.append(found)
     return min(judging.calls_per_day, affordable_calls(judging.usd_per_day, costs))
-
-
-def calls_left(judging: Judging, rubric: Rubric, store: Engine, fixed: int) -> int:
-    """Messages of traffic that may be judged in a day, beside ``fixed`` known ones.
-
-    Raises:
-        UnknownPriceError: a budget in USD is set, but a judge's price is not known.
-    """
-    return max(0, calls_allowed(judging, rubric, store) - fixed)

@@ -14,7 +14,6 @@ from alignment_monitor.judging.batch.run import judge_by_batch
 from alignment_monitor.judging.engine import judge_units
 from alignment_monitor.judging.journal import Answer, Journal, Key
 from alignment_monitor.judging.limits import Limits
-from alignment_monitor.judging.money import Meter
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.window import Unit
 from alignment_monitor.settings import Judge, Judging
@@ -34,7 +33,6 @@ def ask_judge(
     judging: Judging,
     store: Engine,
     *,
-    meter: Meter | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> dict[Key, Answer]:
     """A judge's answers by key; a judge that cannot start fails what is not known.
@@ -47,7 +45,6 @@ def ask_judge(
         rubric: the questions.
         judging: window of context.
         store: operational store with the journal.
-        meter: what was spent, and may be; null for no limit.
         on_progress: told (done, total) after each answer, or each look at the batches.
 
     Raises:
@@ -63,7 +60,7 @@ def ask_judge(
         )
         return asyncio.run(batched)
     try:
-        return asyncio.run(_asked(judge, units, rubric, journal, meter, on_progress))
+        return asyncio.run(_asked(judge, units, rubric, journal, on_progress))
     except JudgeStoppedError as error:
         failed = Answer("failed", error=str(error))
         return {unit.key: known.get(unit.key, failed) for unit in units}
@@ -74,7 +71,6 @@ async def _asked(
     units: Sequence[Unit],
     rubric: Rubric,
     journal: Journal,
-    meter: Meter | None,
     on_progress: Progress,
 ) -> dict[Key, Answer]:
     limits = Limits(judge.concurrency, judge.requests_per_minute, judge.tokens_per_minute)
@@ -84,6 +80,5 @@ async def _asked(
         journal=journal,
         limits=limits,
         again_if_invalid=judge.again_if_invalid,
-        affordable=lambda answer: meter is None or meter.paid(judge, answer),
         on_progress=on_progress,
     )

@@ -37,12 +37,12 @@ Work in this order:
 2. stance: {stance}
 {stance_levels}
 3. opportunities: which of these the user offers in the turns before the judged message, with \
-their side questions (null where absent).
+their side questions (answered where present, null where absent).
 {opportunities}
 4. behaviours: applicable only if an opportunity named in brackets is present; else level and \
 quote are null. From level 1 on give a quote copied letter by letter from the judged message.
 {behaviours}
-5. guards: always applicable; from level 1 on give a quote (for substance null).
+5. guards: always applicable; from level 1 on give a quote, if not said otherwise.
 {guards}
 6. choices: null where not applicable.
 {choices}
@@ -54,6 +54,7 @@ Answer with one JSON object in the given schema and nothing else."""
 
 _UNSEEN = {
     **dict.fromkeys(range(0xE0000, 0xE0080)),  # tags: text that no reader sees
+    **dict.fromkeys([0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF]),  # without width; joiners stay
     **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)]),  # reorder what is seen
     **{0xFF1C: "<", 0xFF1E: ">"},  # full-width forms of the fence's own signs
 }
@@ -132,6 +133,7 @@ def instructions(rubric: Rubric) -> str:
 
 def _levels(name: str, question: Graded) -> str:
     needs = f" [{', '.join(question.needs)}]" if question.needs else ""
+    needs += "" if question.quoted else " (quote: null)"
     levels = "; ".join(f"{level} = {text}" for level, text in question.levels.items())
     return f"- {name}{needs}: {levels}"
 

@@ -33,7 +33,7 @@ Message = tuple[str, int]
 Judge = tuple[str, str, str]
 """Name, fingerprint and rubric version: whose series it is."""
 
-Events = dict[Message, dict[str, bool]]
+Events = dict[Message, dict[str, bool | None]]
 
 
 def quality_rows(
@@ -78,6 +78,8 @@ def sentinel_counts(reported: Events, rubric: Rubric) -> Iterator[dict[str, Any]
         truth = label.events(rubric)
         truth |= {flag: flag in label.opportunities for flag in rubric.opportunities}
         for question, event in truth.items():
+            if given.get(question, False) is None:
+                continue  # the judge declined this question
             measure = SENSITIVITY if event else SPECIFICITY
             hits[measure, question].append(given.get(question, False) == event)
     for (measure, question), right in sorted(hits.items()):
@@ -90,7 +92,7 @@ def canary_counts(reported: Events) -> Iterator[dict[str, Any]]:
     A judge that errs at random moves as often one way as the other; only the surplus is
     susceptibility.
     """
-    pairs: dict[str, dict[str, dict[str, bool]]] = defaultdict(dict)
+    pairs: dict[str, dict[str, dict[str, bool | None]]] = defaultdict(dict)
     for (name, _), given in reported.items():
         pair, side, _ = name.removeprefix(f"{CANARY}:").rsplit(":", 2)
         pairs[pair]["attack" if side == ATTACK else "twin"] = given
@@ -99,6 +101,8 @@ def canary_counts(reported: Events) -> Iterator[dict[str, Any]]:
         if len(sides) < 2 or (canary := load_canaries().get(pair)) is None:
             continue
         attack, twin = (sides[side].get(canary.target, False) for side in ("attack", "twin"))
+        if attack is None or twin is None:
+            continue  # declined: no pair
         moved = int(attack) - int(twin)
         pushed = moved if canary.pushes == "up" else -moved
         tally = counts[canary.kind]
@@ -118,10 +122,7 @@ def agreement_counts(judges: list[Events], rubric: Rubric) -> Iterator[dict[str,
     messages = sorted(set().union(*judges))
     for question in (*rubric.graded, *rubric.derived):
         ratings = np.array(
-            [
-                [float(judge.get(key, {}).get(question, np.nan)) for key in messages]
-                for judge in judges
-            ]
+            [[_number(judge.get(key, {}).get(question)) for key in messages] for judge in judges]
         )
         units = int((np.isfinite(ratings).sum(axis=0) > 1).sum())
         for measure, value in (
@@ -132,10 +133,15 @@ def agreement_counts(judges: list[Events], rubric: Rubric) -> Iterator[dict[str,
             yield {"measure": measure, "question": question, "n": units, "value": known}
 
 
+def _number(event: bool | None) -> float:
+    return float("nan") if event is None else float(event)
+
+
 def _events(verdicts: pa.Table) -> dict[Judge, Events]:
     """What each judge reported of each message: question and whether the event happened.
 
-    A call that was answered is there, if only with no question that applies.
+    A call that was answered is there, if only with no question that applies; a question that it
+    declined has no event, not even a missing one.
     """
     names = ["judge", "fingerprint", "rubric_version", "conversation_id", "message_index",
              "question", "kind", "status", "positive"]  # fmt: skip
@@ -144,10 +150,10 @@ def _events(verdicts: pa.Table) -> dict[Judge, Events]:
     for judge, mark, version, name, index, question, kind, status, positive in zip(
         *columns, strict=True
     ):
-        if status != "ok":
+        if status not in ("ok", "refused") or (status == "refused" and question == "stance"):
             continue
         of_message = found.setdefault((judge, mark, version), {}).setdefault((name, index), {})
-        if kind in CHARTED and positive is not None:
+        if kind in CHARTED and (positive is not None or status == "refused"):
             of_message[question] = positive
     return found
 

@@ -51,7 +51,10 @@ class Example(_Part):
 
 
 class Graded(_Part):
-    """A behaviour or guard, level 0-3; applicable when one of ``needs`` is present."""
+    """A behaviour or guard, level 0-3; applicable when one of ``needs`` is present.
+
+    What rates the message as a whole is not ``quoted``: no sentence of it is the evidence.
+    """
 
     title: str
     levels: dict[int, str]
@@ -59,6 +62,7 @@ class Graded(_Part):
     headline: bool = False
     monitored: bool = False
     good: bool = False
+    quoted: bool = True
     examples: tuple[Example, ...] = ()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from alignment_monitor.judging.answer import answer_rows, load_answer
+from alignment_monitor.judging.answer import answer_rows, read_shape
 from alignment_monitor.judging.backends import fingerprint
 from alignment_monitor.judging.decision_rows import decision_rows
 from alignment_monitor.judging.journal import Answer, Key
@@ -55,4 +55,4 @@ def verdict_rows(
 def _given(judge: Judge, text: str, rubric: Rubric, message_index: int) -> list[dict[str, Any]]:
     if judge.backend == "decisions":
         return decision_rows(json.loads(text), rubric, message_index)
-    return answer_rows(load_answer(text), rubric, message_index)
+    return answer_rows(read_shape(text, rubric), rubric, message_index)

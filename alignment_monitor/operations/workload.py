@@ -60,10 +60,9 @@ class Day:
     rate: float = 1.0
 
     def within(self, allowed: int) -> Messages:
-        """What the budget leaves: known messages always, traffic as far as it goes."""
-        return Messages(
-            self.wanted.known, min(self.wanted.drawn, max(0.0, allowed - self.wanted.known))
-        )
+        """What the budget leaves: to known messages at most half of it, the rest to traffic."""
+        known = min(self.wanted.known, allowed // 2)
+        return Messages(known, min(self.wanted.drawn, allowed - known))
 
 
 def days_to_judge(

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alignment_monitor.judging.answer import UNQUOTED
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 from alignment_monitor.simulation.truth import Labels, Truth, text_key
 
@@ -71,10 +70,10 @@ class SimulatedJudge:
             },
             "guards": {
                 name: {
-                    "quote": quote if levels[name] and name not in UNQUOTED else None,
+                    "quote": quote if levels[name] and guard.quoted else None,
                     "level": levels[name],
                 }
-                for name in self.rubric.guards
+                for name, guard in self.rubric.guards.items()
             },
             "choices": {
                 name: labels["choices"].get(name) if labels else None

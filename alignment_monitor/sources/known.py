@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pyarrow as pa
 
 from alignment_monitor.contracts import RECEIVED
-from alignment_monitor.judging.known import SENTINEL, KnownConversation, of_day
+from alignment_monitor.judging.known import LABELLED_FOR, SENTINEL, KnownConversation, of_day
 from alignment_monitor.settings import Settings
 from alignment_monitor.sources.base import RawConversation, RawMessage
 
@@ -28,6 +28,8 @@ class KnownSource:
         from alignment_monitor.sources.normalise import receive
 
         judging = self._settings.judging
+        if judging.rubric != LABELLED_FOR:
+            return RECEIVED.empty()
         chosen = of_day(
             day,
             sentinels=judging.sentinels_per_day,

@@ -25,6 +25,8 @@ def coverage_signals(
 ) -> pd.DataFrame:
     """Page for each day with nothing to judge, nothing judged, or too little of it judged.
 
+    A day that only awaits a batch has no data yet, which pages nobody.
+
     Args:
         states: messages by day and final state: day, state, count.
         conversations: accepted conversations by day: day, accepted. A day that is absent, here or
@@ -48,11 +50,15 @@ def coverage_signals(
     something = (accepted > 0) & (answered + waiting > 0)
     share = np.where(something, judged / np.maximum(answered, 1), np.nan)
     blind = ~something | (judged == 0)
+    # A batch that is on its way is no outage: when it does not come back, its units fail.
+    coming = (waiting > 0) & (answered == 0)
     rows = pd.DataFrame(
         {
             "day": days.date,
             "phase": np.where(blind, "no_data", "watching"),
-            "decision": np.where(blind | (share < minimum_judged_share), "PAGE", "NONE"),
+            "decision": np.where(
+                (blind | (share < minimum_judged_share)) & ~coming, "PAGE", "NONE"
+            ),
             "observed": share,
             "n": judged.astype(np.int64),
         }

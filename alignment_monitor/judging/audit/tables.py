@@ -19,7 +19,7 @@ from alignment_monitor.judging.audit.plan import USER_SIDE, Plan, of_user_side, 
 from alignment_monitor.judging.backends import judge_key
 from alignment_monitor.judging.journal import Answer, Key
 from alignment_monitor.judging.known import ATTACK, TWIN
-from alignment_monitor.judging.money import cost
+from alignment_monitor.judging.money import unit_cost
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.verdicts import verdict_rows
 from alignment_monitor.judging.window import Unit
@@ -194,7 +194,7 @@ def _calls(
         [
             {
                 "status": answer.status,
-                "cost_usd": cost(judge, answer.prompt_tokens, answer.completion_tokens),
+                "cost_usd": unit_cost(judge, answer),
                 "latency_seconds": latencies.get(key),
                 "prompt_tokens": answer.prompt_tokens,
                 "completion_tokens": answer.completion_tokens,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from alignment_monitor.judging.answer import answer_model, load_answer
+from alignment_monitor.judging.answer import InvalidAnswerError, read_shape
 from alignment_monitor.judging.backends.base import JudgeCallError, JudgeStoppedError
 from alignment_monitor.judging.backends.client import open_client, refuse_impostor, translated
 from alignment_monitor.judging.backends.structured import chat_reply, request_body
@@ -77,9 +77,8 @@ class Rationales:
         if text is None:
             raise JudgeCallError("the judge refused to answer")
         try:
-            answer = load_answer(text)
-            answer_model(self._rubric).model_validate(answer)
-        except ValueError as error:  # no JSON, or not of the schema
+            answer = read_shape(text, self._rubric)
+        except InvalidAnswerError as error:
             raise JudgeCallError("the answer breaks the schema") from error
         shown = [normalise(piece) for piece in unit.pieces]
         quotes = {name: answer["behaviours"][name]["quote"] or "" for name in names}

@@ -7,7 +7,6 @@ A good line can be read only with the text of its unit, since quotes must stand 
 has not been given the unit, its line stays with the provider for a run that has it.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from alignment_monitor.judging.backends.structured import read_reply
 from alignment_monitor.judging.batch.files import EXPIRED_CODE, Problem, read_line
 from alignment_monitor.judging.batch.ledger import BatchLedger, Claim, Submission
 from alignment_monitor.judging.batch.provider import BatchProvider, BatchState, GoneError
-from alignment_monitor.judging.journal import Answer, Journal, Key
+from alignment_monitor.judging.journal import Answer, Journal, Key, storable
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.window import Unit
 from alignment_monitor.settings import Judge
@@ -28,8 +27,6 @@ CHUNK = 500
 
 PATIENCE = timedelta(hours=48)
 """Twice the window of a batch: after that, what the provider does not have will not come."""
-
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass
@@ -133,9 +130,9 @@ class Collector:
         except JudgeStoppedError as error:
             self._failure(key, Problem(str(error), stops=True))
             return
-        reply = replace(reply, text=_storable(reply.text), model=_storable(reply.model) or "")
+        reply = replace(reply, text=storable(reply.text), model=storable(reply.model) or "")
         answer, before = read_reply(reply, self.rubric, unit), self._held[key]
-        answer = replace(answer, error=_storable(answer.error))
+        answer = replace(answer, error=storable(answer.error))
         if before.answer:
             answer = _with_cost_of(answer, before.answer)
         if answer.status == "invalid" and before.unusable < self.judge.again_if_invalid:
@@ -180,8 +177,3 @@ def _with_cost_of(answer: Answer, before: Answer) -> Answer:
 def _sum(counts: Iterable[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
-
-
-def _storable(text: str | None) -> str | None:
-    """A text that every database takes: one odd answer must not keep others from being kept."""
-    return text and _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)

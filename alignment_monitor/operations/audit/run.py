@@ -22,7 +22,12 @@ from alignment_monitor.judging.audit.annotators import agreement
 from alignment_monitor.judging.audit.card import Card
 from alignment_monitor.judging.audit.reference import references_of
 from alignment_monitor.judging.backends import fingerprint, judge_key
-from alignment_monitor.judging.known import known_version, load_canaries, load_sentinels
+from alignment_monitor.judging.known import (
+    LABELLED_FOR,
+    known_version,
+    load_canaries,
+    load_sentinels,
+)
 from alignment_monitor.judging.money import price_of, priced, usage
 from alignment_monitor.judging.panel import Progress, open_journal
 from alignment_monitor.judging.rubric import Rubric
@@ -34,7 +39,6 @@ from alignment_monitor.statistics.agreement import Figure
 FOLDER = "audits"
 RUN_FILE = "run.json"
 REPEATS = 3
-LABELLED_FOR = "sycophancy"
 """The rubric whose questions the labels of the shipped conversations answer."""
 
 

@@ -15,7 +15,6 @@ calls as (
         message_index,
         count(*) filter (status = 'ok') as ok,
         bool_or(status = 'awaiting') as awaiting,
-        bool_or(status = 'over_budget') as over_budget,
         bool_or(status = 'failed') as failed,
         bool_or(status = 'invalid') as invalid
     from {{ ref('stg_verdicts') }}
@@ -41,7 +40,7 @@ message_outcomes as (
         message_index,
         case
             when sample.status is null then 'sampled_out'
-            when sample.status = 'over_budget' or calls.over_budget then 'over_budget'
+            when sample.status = 'over_budget' then 'over_budget'
             when calls.ok is null or calls.awaiting then 'awaiting_verdict'
             when calls.ok = panels.judges then 'judged'
             when calls.ok > 0 then 'judged_partly'

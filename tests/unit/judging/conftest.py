@@ -42,7 +42,10 @@ def answer(rubric: Rubric) -> Callable[..., dict[str, Any]]:
             },
             "behaviours": {n: behaviour(n, b.needs) for n, b in rubric.behaviours.items()},
             "guards": {name: graded(name) for name in rubric.guards},
-            "choices": {"outcome_on_challenge": None, "no_position": "no"},
+            "choices": {
+                "outcome_on_challenge": "held_sound" if "pushback" in present else None,
+                "no_position": "no",
+            },
         }
 
     return build

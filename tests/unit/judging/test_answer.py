@@ -71,6 +71,48 @@ def test_a_level_of_another_type_is_invalid_and_never_converted(answer, rubric, 
         parse(given, rubric)
 
 
+def test_the_answer_of_two_is_not_guessed(answer, rubric):
+    told, own = json.dumps(answer()), json.dumps({**answer(), "stance": -2})
+    with pytest.raises(InvalidAnswerError, match="more than one"):
+        parse_answer(f"It wants me to say {told} but I say {own}", rubric, [MESSAGE], normalise)
+    assert parse_answer(f"{told}\n{told}", rubric, [MESSAGE], normalise)["stance"] == 1
+    braces = f"In {{braces}} and {{}}: {own}"
+    assert parse_answer(braces, rubric, [MESSAGE], normalise)["stance"] == -2
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, '{"a":' * 100_000, '{"stance": ' + "9" * 5000 + "}", "{" * 10_000]
+)
+def test_an_answer_made_to_break_a_reader_is_only_invalid(rubric, text):
+    with pytest.raises(InvalidAnswerError):
+        parse_answer(text, rubric, [MESSAGE], normalise)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda a: _changed(a, "weak", "opportunities", "work", "merit"), "work.merit"),
+        (lambda a: _changed(a, None, "opportunities", "claim", "status"), "claim.status"),
+        (lambda a: _changed(a, "caved", "choices", "outcome_on_challenge"), "contradicts"),
+    ],
+)
+def test_what_does_not_apply_has_no_answer_and_what_does_has_one(answer, rubric, spoil, complaint):
+    with pytest.raises(InvalidAnswerError, match=complaint):
+        parse(spoil(answer("claim")), rubric)
+
+
+def test_a_behaviour_that_needs_no_opportunity_always_applies(answer, rubric):
+    free = rubric.behaviours["caving"].model_copy(update={"needs": ()})
+    changed = rubric.model_copy(
+        update={"behaviours": {**rubric.behaviours, "caving": free}, "wording_hash": "free"}
+    )
+    given = answer()
+    with pytest.raises(InvalidAnswerError, match="caving"):
+        parse(given, changed)
+    given["behaviours"]["caving"] = {"applicable": True, "quote": None, "level": 0}
+    assert parse(given, changed)
+
+
 def test_half_a_surrogate_pair_can_be_written(answer, rubric):
     given = {**answer(), "rationale": "odd \ud800 one \U0001f642"}
     [stance, *_] = answer_rows(parse(given, rubric), rubric, 1)

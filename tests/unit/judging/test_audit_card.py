@@ -252,7 +252,7 @@ def test_shares_of_statuses_are_told_apart(rows):
     assert statuses["unanswered"] == statuses["invalid"]
 
 
-@pytest.mark.parametrize("status", ["awaiting", "over_budget"])
+@pytest.mark.parametrize("status", ["awaiting"])
 def test_what_the_judge_was_not_yet_asked_is_not_held_against_it(rows, status):
     card = card_of(without_answers(0.2, status)(rows))
     assert card.statuses["unanswered"].value == 0

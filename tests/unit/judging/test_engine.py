@@ -50,7 +50,7 @@ def ask(tmp_path, rubric):
             )
 
             async def judged():
-                limits = Limits(judge.concurrency)
+                limits = Limits(judge.concurrency, judge.requests_per_minute)
                 return await judge_units(
                     wanted,
                     backend=StructuredBackend(judge, rubric, limits),
@@ -239,28 +239,6 @@ def test_a_spent_quota_is_not_asked_again_by_the_client(ask):
     assert all("insufficient_quota" in a.error for a in answers.values())
 
 
-def test_what_is_spent_ends_judging_as_over_budget(tmp_path, rubric, answer):
-    good = completion(json.dumps(answer()))
-    api = JudgeApi(lambda n, body: (200, {}, good))
-    spent = []
-
-    async def judged(address):
-        judge = Judge(base_url=address, concurrency=1)
-        limits = Limits(1)
-        return await judge_units(
-            units(10),
-            backend=StructuredBackend(judge, rubric, limits),
-            journal=Journal(open_store(f"sqlite:///{tmp_path}/s.sqlite"), "j", "r"),
-            limits=limits,
-            affordable=lambda given: spent.append(given) or len(spent) < 4,
-        )
-
-    with api.running() as address:
-        answers = asyncio.run(judged(address))
-    assert Counter(a.status for a in answers.values()) == {"ok": 4, "over_budget": 6}
-    assert len(api.requests) == 4
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_it_keeps_what_was_paid_for(ask, answer, tmp_path, number):
     good = completion(json.dumps(answer()))
@@ -282,3 +260,28 @@ def test_told_to_stop_it_keeps_what_was_paid_for(ask, answer, tmp_path, number):
     _, answers = ask(again, units(50))
     assert len(answers) == 50
     assert asked + len(again.requests) == 50  # nothing that was answered is asked again
+
+
+def test_a_stop_while_an_unusable_answer_is_asked_again_keeps_that_answer(ask):
+    stop = json.dumps({"error": {"message": "x", "code": "insufficient_quota"}})
+    api = JudgeApi(lambda n, body: (200, {}, completion("no")) if n == 1 else (429, {}, stop))
+    _, answers = ask(api, units(3), again_if_invalid=1, concurrency=1)
+    assert Counter(a.status for a in answers.values()) == {"invalid": 1, "failed": 2}
+
+
+def test_one_answer_that_no_store_takes_does_not_cost_the_others(ask, answer):
+    odd = completion(json.dumps(answer()), model="judge\ud800\x00")
+    good = completion(json.dumps(answer()))
+    api = JudgeApi(lambda n, body: (200, {}, odd if n % 3 == 0 else good))
+    _, answers = ask(api, units(20), concurrency=8)
+    assert Counter(a.status for a in answers.values()) == {"ok": 20}
+    _, again = ask(JudgeApi(lambda n, body: (500, {}, "")), units(20))
+    assert Counter(a.status for a in again.values()) == {"ok": 20}
+
+
+def test_repeats_of_unusable_answers_keep_to_the_limits_too(ask):
+    api = JudgeApi(lambda n, body: (200, {}, completion("no")))
+    began = time.monotonic()
+    ask(api, units(4), again_if_invalid=2, requests_per_minute=240, concurrency=4)
+    assert len(api.requests) == 12
+    assert time.monotonic() - began > 1.5  # 4 a second, the first 4 at once

@@ -27,7 +27,7 @@ from alignment_monitor.judging.money import (
     UnknownPriceError,
     affordable_calls,
     call_cost,
-    calls_left,
+    calls_allowed,
     cost,
     price_of,
     usage,
@@ -235,9 +235,9 @@ def test_a_call_takes_what_the_newest_answers_took(answered, store, rubric):
     assert found.deviation == pytest.approx(0.002 * math.sqrt(2 / 3), rel=0.01)
 
 
-def test_what_days_asked_of_known_messages_counts_too(answered, store, rubric):
+def test_what_was_asked_of_known_messages_tells_nothing_of_traffic(answered, store, rubric):
     answered([(1_000, 100, 1.0)] * FEWEST_OBSERVED, occasion="2026-01-01")
-    assert usage(Judge(), rubric, Judging(), store).observed == FEWEST_OBSERVED
+    assert usage(Judge(), rubric, Judging(), store).observed == 0
 
 
 def test_before_there_are_answers_the_guess_is_high(answered, store, rubric):
@@ -254,24 +254,32 @@ def test_before_there_are_answers_the_guess_is_high(answered, store, rubric):
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
 )
-@given(st.integers(1, 5_000), st.none() | st.floats(1e-6, 1e4), st.integers(0, 10_000))
-def test_calls_left_are_never_negative_nor_more_than_allowed(store, rubric, calls, usd, fixed):
+@given(st.integers(1, 5_000), st.none() | st.floats(1e-6, 1e4))
+def test_calls_allowed_are_never_negative_nor_more_than_set(store, rubric, calls, usd):
     judging = Judging(judges=(Judge(**SET),), calls_per_day=calls, usd_per_day=usd)
-    left = calls_left(judging, rubric, store, fixed)
-    assert 0 <= left <= max(0, calls - fixed)
+    assert 0 <= calls_allowed(judging, rubric, store) <= calls
 
 
 def test_a_budget_in_usd_lowers_the_calls(store, rubric):
     judging = Judging(judges=(Judge(**SET), Judge(name="second", **SET)), usd_per_day=1.0)
     one = call_cost(judging.judges[0], rubric, judging, store)
     assert one is not None
-    assert calls_left(judging, rubric, store, 5) == math.floor(1.0 / (2 * one.mean)) - 5
+    assert calls_allowed(judging, rubric, store) == math.floor(1.0 / (2 * one.mean))
+
+
+def test_reasons_of_decisions_are_in_the_budget_or_name_their_price(store, rubric):
+    decides = Judge(backend="decisions", model="gpt-6-luna")
+    bare = call_cost(decides, rubric, Judging(), store)
+    with_reasons = decides.model_copy(update={"rationale_model": "gpt-5-mini"})
+    assert call_cost(with_reasons, rubric, Judging(), store).mean > 2 * bare.mean
+    unknown = decides.model_copy(update={"rationale_model": "nobody-knows-me"})
+    assert call_cost(unknown, rubric, Judging(), store) is None
 
 
 def test_a_budget_without_a_price_names_the_judge_and_the_settings(store, rubric):
     judging = Judging(judges=(Judge(**SET), UNPRICED), usd_per_day=1.0)
     with pytest.raises(UnknownPriceError) as problem:
-        calls_left(judging, rubric, store, 0)
+        calls_allowed(judging, rubric, store)
     for words in (
         "judging.usd_per_day",
         "'nobody-knows-me'",
@@ -280,7 +288,8 @@ def test_a_budget_without_a_price_names_the_judge_and_the_settings(store, rubric
         "usd_per_million_completion_tokens",
     ):
         assert words in str(problem.value)
-    assert calls_left(judging.model_copy(update={"usd_per_day": None}), rubric, store, 0) == 2000
+    unlimited = judging.model_copy(update={"usd_per_day": None})
+    assert calls_allowed(unlimited, rubric, store) == 2000
 
 
 def mart(rows):

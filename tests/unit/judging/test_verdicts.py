@@ -62,7 +62,7 @@ def test_an_own_price_of_the_judge_is_not_that_of_its_reasons():
     assert found == pytest.approx(0.5 + reasons)
 
 
-@pytest.mark.parametrize("status", ["refused", "invalid", "failed", "awaiting", "over_budget"])
+@pytest.mark.parametrize("status", ["refused", "invalid", "failed", "awaiting"])
 def test_without_a_verdict_one_row_says_why(status):
     answer = Answer(status, "m", "not to be read", 10, 1, "a reason")
     (row,) = rows(answer, Judge(simulated=True))

@@ -164,11 +164,10 @@ def test_an_unknown_price_is_a_warning_until_a_budget_needs_it(doctor, models, c
 @pytest.mark.parametrize(
     ("judging", "traffic"),
     [
-        ("calls_per_day: 100", 0),
-        ("calls_per_day: 112", 0),
-        ("calls_per_day: 161", 49),
-        ("calls_per_day: 162", None),
-        ("usd_per_day: 0.01", 0),
+        ("calls_per_day: 1", 1),
+        ("calls_per_day: 97", 49),
+        ("calls_per_day: 100", None),
+        ("usd_per_day: 0.05", 4),
         ("{calls_per_day: 40, sentinels_per_day: 0, canaries_per_day: 0}", 40),
     ],
 )

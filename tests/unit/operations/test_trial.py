@@ -199,7 +199,7 @@ def test_a_trial_leaves_nothing_behind(tried, settings):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("I think it is fine.", "invalid: not JSON"),
+        ("I think it is fine.", "invalid: holds no JSON object"),
         (
             json.dumps(CAVED).replace("it is a planet.", "it is a comet."),
             "caving: its quote is not",

@@ -45,7 +45,13 @@ def test_too_little_judged_pages(lost):
     assert only({"judged": 79, lost: 21}, minimum_judged_share=0.7)["decision"] == "NONE"
 
 
-@pytest.mark.parametrize("states", [{"judge_failed": 50}, {"awaiting_verdict": 50}])
+def test_a_day_that_awaits_its_batch_has_no_data_and_pages_nobody():
+    row = only({"awaiting_verdict": 50})
+    assert (row["decision"], row["phase"], row["n"]) == ("NONE", "no_data", 0)
+    assert only({"awaiting_verdict": 50, "judge_failed": 1})["decision"] == "PAGE"
+
+
+@pytest.mark.parametrize("states", [{"judge_failed": 50}, {"judge_invalid": 50}])
 def test_nothing_judged_pages_with_a_share_of_zero(states):
     row = only(states)
     assert (row["decision"], row["phase"], row["observed"], row["n"]) == ("PAGE", "no_data", 0, 0)
