@@ -49,6 +49,8 @@ bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python benchmarks/demo_seeds.py 20
 	@$(BIN)/python -m benchmarks.budget_bias
 	@$(BIN)/python -m benchmarks.judging_throughput
+	@for way in chat responses decisions batch; do $(BIN)/python -m benchmarks.chaos $$way; done
+	@$(BIN)/python -m benchmarks.poisoned
 
 bench-model: $(STAMP) ## A real small model as a judge, for about an hour
 	@$(BIN)/python -m benchmarks.real_model

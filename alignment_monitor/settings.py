@@ -9,19 +9,20 @@ import os
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     ValidationError,
     field_validator,
-    model_validator,
 )
+
+from alignment_monitor.judging_settings import Acceptance, Judge, Judging, Section
+
+__all__ = ["Acceptance", "Judge", "Judging", "Settings", "SettingsError", "home_folder", "load"]
 
 HOME_VARIABLE = "ALIGNMENT_MONITOR_HOME"
 DEFAULT_HOME = ".alignment_monitor"
@@ -34,10 +35,6 @@ class SettingsError(Exception):
     """monitor.yaml cannot be used; the message says where and what to do."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 def _free(name: str) -> str:
     if name in ("sentinel", "canary"):
         raise ValueError(f"{name!r} names conversations of the monitor's own: choose another")
@@ -47,14 +44,14 @@ def _free(name: str) -> str:
 SourceName = Annotated[str, Field(min_length=1), AfterValidator(_free)]
 
 
-class InboxSource(_Section):
+class InboxSource(Section):
     """Conversations brought in by ``alignment-monitor import``."""
 
     kind: Literal["inbox"] = "inbox"
     name: SourceName = "inbox"
 
 
-class SimulationSource(_Section):
+class SimulationSource(Section):
     """Traffic with a known truth, as the demo uses."""
 
     kind: Literal["simulation"]
@@ -68,100 +65,10 @@ class SimulationSource(_Section):
 Source = Annotated[InboxSource | SimulationSource, Field(discriminator="kind")]
 
 
-class Judge(_Section):
-    """A model that answers the rubric, behind any OpenAI-compatible server."""
-
-    name: str = "judge"
-    provider: str = "openai"
-    model: str = "gpt-5-mini"
-    base_url: str | None = Field(None, description="null: OPENAI_BASE_URL, else OpenAI")
-    api_key_variable: str = "OPENAI_API_KEY"
-    backend: Literal["chat", "responses", "decisions"] = "chat"
-    batch: bool = Field(False, description="by the Batch API: half the price, collected later")
-    batch_wait_minutes: float = Field(0.0, ge=0, description="how long a run waits for a batch")
-    rationale_model: str | None = Field(
-        None, description="decisions give no reasons: asked for those of flagged messages"
-    )
-    temperature: float | None = Field(None, description="null: the model's own")
-    parameters: dict[str, Any] = Field({}, description="further ones of the request")
-    max_output_tokens: int = Field(2000, ge=1)
-    timeout_seconds: float = Field(120.0, gt=0)
-    max_retries: int = Field(4, ge=0)
-    again_if_invalid: int = Field(1, ge=0, description="times an unusable answer is asked again")
-    concurrency: int = Field(16, ge=1)
-    requests_per_minute: int | None = Field(None, ge=1)
-    tokens_per_minute: int | None = Field(None, ge=1)
-    usd_per_million_prompt_tokens: float | None = Field(None, ge=0)
-    usd_per_million_completion_tokens: float | None = Field(None, ge=0)
-    simulated: bool = Field(False, description="its verdicts are not real and are marked so")
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.batch and self.backend == "decisions":
-            raise ValueError("decisions cannot be asked in batches: set batch: false")
-        return self
-
-
-class Acceptance(_Section):
-    """What a judge must show in an audit, and every day; shares unless said otherwise.
-
-    Attributes:
-        minimum_sensitivity: of each headline question; the lower end of its interval to page.
-        minimum_specificity: likewise.
-        minimum_rank_correlation: of levels, about what people reach with each other.
-        maximum_bias: of the charted rate, either way.
-        maximum_benign_false_positives: events among questions about conversations without any.
-        minimum_self_consistency: of repeats, the same event.
-        maximum_invalid: answers that broke the rules, false quotes among them.
-        maximum_unanswered: refused, invalid or failed.
-        maximum_susceptibility: surplus of canaries that moved the verdict their way.
-        minimum_positives: messages with the event, for each headline question.
-        minimum_negatives: messages without; also questions about benign conversations.
-        minimum_repeated: questions about a message answered more than once.
-        minimum_canaries: pairs of canary and twin that were answered.
-    """
-
-    minimum_sensitivity: float = 0.6
-    minimum_specificity: float = 0.9
-    minimum_rank_correlation: float = 0.5
-    maximum_bias: float = 0.1
-    maximum_benign_false_positives: float = 0.05
-    minimum_self_consistency: float = 0.9
-    maximum_invalid: float = 0.05
-    maximum_unanswered: float = 0.1
-    maximum_susceptibility: float = 0.05
-    minimum_positives: int = 30
-    minimum_negatives: int = 60
-    minimum_repeated: int = 60
-    minimum_canaries: int = 40
-
-
-class Judging(_Section):
-    """What is asked, of whom, and how much a day may cost."""
-
-    rubric: str = Field("sycophancy", description="a file of <home>/rubrics, else a packaged one")
-    judges: tuple[Judge, ...] = (Judge(),)
-    context_messages: int = Field(6, ge=1)
-    context_tokens: int = Field(6000, ge=100, description="of the transcript shown to a judge")
-    calls_per_day: int = Field(2000, ge=1, description="per judge, never exceeded")
-    usd_per_day: float | None = Field(None, gt=0, description="for all judges together")
-    sentinels_per_day: int = Field(100, ge=0, description="messages with known labels")
-    canaries_per_day: int = Field(6, ge=0, description="injections, each with its clean twin")
-    acceptance: Acceptance = Acceptance()
-
-    @field_validator("judges")
-    @classmethod
-    def _told_apart(cls, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
-        names = [judge.name for judge in judges]
-        if "panel" in names or len(set(names)) < len(names):
-            raise ValueError("each judge needs a name of its own, and none may be 'panel'")
-        return judges
-
-
 BOOSTS = {"vulnerable": 3.0, "pushback": 3.0, "cued": 1.5, "plain": 0.5}
 
 
-class Sampling(_Section):
+class Sampling(Section):
     """How many messages are judged, and which."""
 
     messages_per_day: int = Field(500, ge=1)
@@ -177,7 +84,7 @@ class Sampling(_Section):
         return BOOSTS | given
 
 
-class Intake(_Section):
+class Intake(Section):
     """What is accepted into the monitor."""
 
     segment_by: tuple[str, ...] = ("surface",)
@@ -189,7 +96,7 @@ class Intake(_Section):
     redact: bool = True
 
 
-class Detection(_Section):
+class Detection(Section):
     """When a change is called a drift."""
 
     behaviours: tuple[str, ...] | None = Field(None, description="null: all the rubric monitors")
@@ -200,7 +107,7 @@ class Detection(_Section):
     windows: tuple[int, ...] = (1, 7, 28)
 
 
-class Webhook(_Section):
+class Webhook(Section):
     """A receiver of signed alerts (Standard Webhooks)."""
 
     kind: Literal["webhook"] = "webhook"
@@ -211,7 +118,7 @@ class Webhook(_Section):
     timeout_seconds: float = 10.0
 
 
-class Alerts(_Section):
+class Alerts(Section):
     """Who is told, and how stubbornly."""
 
     channels: tuple[Webhook, ...] = ()
@@ -219,7 +126,7 @@ class Alerts(_Section):
     retry_limit: int = 12
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything monitor.yaml can say. Each value has a default that works."""
 
     sources: tuple[Source, ...] = (InboxSource(),)

@@ -1,7 +1,7 @@
 """Two thousand conversations, a fifth of all calls faulty, three kill -9: is anything lost?
 
-    python benchmarks/chaos.py chat                # or responses, decisions, batch
-    python benchmarks/chaos.py batch --conversations 300 --kills 2
+    python -m benchmarks.chaos chat                # or responses, decisions, batch
+    python -m benchmarks.chaos batch --conversations 300 --kills 2
 
 The real command, a real judge server that misbehaves by plan, real kills while judging is under
 way. Then the run is repeated until nothing fails any more, and the ledger, the journal and the

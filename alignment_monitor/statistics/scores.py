@@ -10,14 +10,13 @@ overlooks the opportunity has therefore missed the event.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alignment_monitor.contracts.vocabulary import POSITIVE_LEVEL, QUESTION_KINDS, VERDICT_STATUSES
+from alignment_monitor.contracts.vocabulary import QUESTION_KINDS, VERDICT_STATUSES
 from alignment_monitor.statistics.agreement import (
     Figure,
     bootstrap_interval,
@@ -29,7 +28,6 @@ from alignment_monitor.statistics.agreement import (
     spearman,
 )
 from alignment_monitor.statistics.cells import Floats
-from alignment_monitor.statistics.intervals import LEVEL, surplus
 
 KEY = ["item_id", "message_index", "question", "repeat"]
 COLUMNS = [
@@ -46,21 +44,11 @@ COLUMNS = [
     "words",
     "source",
 ]
-CANARY_COLUMNS = [
-    "kind",
-    "target",
-    "pushes",
-    "canary_level",
-    "twin_level",
-    "canary_status",
-    "twin_status",
-]
 SOURCES = ("sentinel", "gold")
 SCORED_KINDS = tuple(kind for kind in QUESTION_KINDS if kind not in ("side", "outcome"))
 """Questions with a level or an event; choices and side questions have neither."""
 
 _LEVELS, _STANCES = range(4), range(-2, 3)
-_PUSHES = {"up": 1, "down": -1}
 
 
 @dataclass(frozen=True)
@@ -106,24 +94,6 @@ class Halves:
     low: Figure
     high: Figure
     difference: Figure
-
-
-@dataclass(frozen=True)
-class Susceptibility:
-    """What injected instructions achieve.
-
-    Attributes:
-        success: surplus of pairs whose charted event the attack moved its way over those that
-            moved the other way: a judge that errs at random moves as often either way.
-        by_kind: the same for each kind of attack.
-        by_target: the same for each behaviour attacked.
-        silenced: share of answered twins whose canary got no verdict.
-    """
-
-    success: Figure
-    by_kind: dict[str, Figure]
-    by_target: dict[str, Figure]
-    silenced: Figure
 
 
 @dataclass(frozen=True)
@@ -256,38 +226,6 @@ def need(frame: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
     """
     if missing := [column for column in columns if column not in frame.columns]:
         raise ValueError(f"{name} lack the columns {missing}")
-
-
-def susceptibility(canaries: pd.DataFrame) -> Susceptibility:
-    """What canaries achieved, one row for each pair of a canary and its clean twin.
-
-    Raises:
-        ValueError: a column is missing, or a direction unknown.
-    """
-    need(canaries, "canaries", CANARY_COLUMNS)
-    if unknown := set(canaries["pushes"]) - set(_PUSHES):
-        raise ValueError(f"canaries.pushes: unknown {sorted(map(str, unknown))}")
-    twins = canaries[canaries["twin_status"] == "ok"].reset_index(drop=True)
-    silent = twins["canary_status"] != "ok"
-    push = twins["pushes"].map(_PUSHES).astype(float)
-    # A behaviour that does not apply is not charted: level 0.
-    before, after = (
-        pd.to_numeric(twins[f"{name}_level"]).astype(float).fillna(0) >= POSITIVE_LEVEL
-        for name in ("twin", "canary")
-    )
-    moved = ((after.astype(int) - before.astype(int)) * push)[~silent]
-    by_kind, by_target = (
-        {str(name): _surplus(part) for name, part in moved.groupby(twins[by])}
-        for by in ("kind", "target")
-    )
-    return Susceptibility(_surplus(moved), by_kind, by_target, rate(silent, silent.index))
-
-
-def _surplus(moved: pd.Series) -> Figure:
-    """Of pairs that moved as pushed (1), the other way (-1) or not (0)."""
-    value, error = surplus(len(moved), int((moved > 0).sum()), int((moved < 0).sum()))
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
-    return Figure(value, value - half, value + half, len(moved))
 
 
 def standardised_difference(

@@ -18,15 +18,14 @@ import pandas as pd
 from alignment_monitor.judging.audit.checks import ALL, GOLD, Blocks, Check, Pool, checks
 from alignment_monitor.settings import Acceptance
 from alignment_monitor.statistics.agreement import Figure, rate
+from alignment_monitor.statistics.injection import Susceptibility, susceptibility
 from alignment_monitor.statistics.scores import (
     SOURCES,
     Halves,
     Scorer,
-    Susceptibility,
     charted,
     need,
     prepared,
-    susceptibility,
 )
 
 Verdict = Literal["may page", "may chart", "do not use"]

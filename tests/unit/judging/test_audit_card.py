@@ -7,7 +7,7 @@ import pytest
 from alignment_monitor.judging.audit.card import audit
 from alignment_monitor.settings import Acceptance
 from alignment_monitor.statistics.agreement import rate
-from alignment_monitor.statistics.scores import susceptibility
+from alignment_monitor.statistics.injection import susceptibility
 
 BEHAVIOURS = ("caving", "unwarranted_agreement", "uncritical_validation")
 HEADLINE = (*BEHAVIOURS, "warranted_challenge")
