@@ -22,11 +22,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 from alignment_monitor.judging.answer import QUOTE_PROBLEM
-from alignment_monitor.judging.audit import plan as audit
 from alignment_monitor.judging.audit.card import Card
+from alignment_monitor.judging.audit.plan import Plan, ask
 from alignment_monitor.judging.audit.reference import Reference, references_of
+from alignment_monitor.judging.audit.tables import Tables, tables
 from alignment_monitor.judging.journal import Answer
 from alignment_monitor.judging.known import load_sentinels
 from alignment_monitor.judging.rubric import load_rubric
@@ -58,12 +60,15 @@ threading.Event().wait()
 
 OUTCOMES = {
     "ok": "valid, all rules kept",
-    "logic": "of the schema, but a level or its absence contradicts the opportunities",
+    "logic": "of the schema, but a level or side answer contradicts the opportunities",
     "quote": "of the schema and consistent, but a quote is not in the message",
     "schema": "JSON outside the schema, or not JSON",
     "cut": "not completed: cut at max_output_tokens",
     "failed": "not completed for another reason",
 }
+
+CONTRADICTIONS = ("contradicts the opportunities", "exactly where")
+"""What the reasons say of an answer that has the shape asked for, but not its logic."""
 
 
 @contextmanager
@@ -110,7 +115,7 @@ def outcome(answer: Answer) -> str:
         return "cut" if "cut at max_output_tokens" in error else "failed"
     if error.endswith(QUOTE_PROBLEM):
         return "quote"
-    return "schema" if error.startswith("not JSON") or "breaks the schema" in error else "logic"
+    return "logic" if any(words in error for words in CONTRADICTIONS) else "schema"
 
 
 def judge_of(base_url: str, options: argparse.Namespace) -> Judge:
@@ -130,20 +135,17 @@ def judge_of(base_url: str, options: argparse.Namespace) -> Judge:
     )
 
 
-def conduct(options: argparse.Namespace) -> tuple[audit.Tables, Counter[str], Card]:
+def conduct(judge: Judge, limit: int, home: Path) -> tuple[Tables, Counter[str], Card]:
     """Ask about the messages, and hold the answers against their labels."""
-    home = CACHE / "real-model"
-    if options.afresh:
-        shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     store = open_store(f"sqlite:///{home / 'store.sqlite'}")
     rubric, judging = load_rubric(), Judging()
     # No canaries and no second look: what an audit asks beside the labelled messages would take
     # this model hours, and the verdict cannot get better by what was not asked.
-    plan = audit.Plan(
-        run=f"real-model-{options.max_output_tokens}",
+    plan = Plan(
+        run=f"real-model-{judge.max_output_tokens}",
         day=date.today(),
-        references=shortest(options.limit),
+        references=shortest(limit),
         canaries=(),
         repeats=1,
         user_side=False,
@@ -152,20 +154,18 @@ def conduct(options: argparse.Namespace) -> tuple[audit.Tables, Counter[str], Ca
     def progress(done: int, total: int) -> None:
         print(f"{time.strftime('%H:%M:%S')} {done} of {total}", flush=True)
 
-    with llama_server() as base_url:
-        judge = judge_of(base_url, options)
-        answers = audit.ask(plan, judge, rubric, judging, store, progress)
-    tables = audit.tables(plan, answers, judge, rubric, judging, store)
+    answers = ask(plan, judge, rubric, judging, store, progress)
+    found = tables(plan, answers, judge, rubric, judging, store)
     counts = Counter(outcome(answer) for answer in answers.values())
-    return tables, counts, tables.card(rubric, judging.acceptance)
+    return found, counts, found.card(rubric, judging.acceptance)
 
 
-def report(tables: audit.Tables, counts: Counter[str], card: Card) -> str:
+def report(found: Tables, counts: Counter[str], card: Card) -> str:
     """The table of outcomes and what the audit says."""
     total = counts.total()
     rows = [(text, counts[name], f"{counts[name] / total:.0%}") for name, text in OUTCOMES.items()]
-    seconds = tables.calls["latency_seconds"].astype(float).median()
-    errors = "; ".join(f"{text} ({count})" for text, count in tables.problems.most_common(5))
+    seconds = found.calls["latency_seconds"].astype(float).median()
+    errors = "; ".join(f"{text} ({count})" for text, count in found.problems.most_common(5))
     missed = "; ".join(check.text for check in card.checks if check.outcome == "failed")
     unknown = sum(check.outcome == "missing" for check in card.checks)
     return "\n".join(
@@ -191,8 +191,12 @@ def main() -> None:
     parser.add_argument("--afresh", action="store_true", help="forget earlier answers")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    home = CACHE / "real-model"
+    if options.afresh:
+        shutil.rmtree(home, ignore_errors=True)
     try:
-        found = conduct(options)
+        with llama_server() as base_url:
+            found = conduct(judge_of(base_url, options), options.limit, home)
     except UnavailableError as error:
         print(f"Skipped: {error}")
         return

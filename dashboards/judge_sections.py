@@ -17,7 +17,7 @@ import record
 import spending
 import streamlit as st
 from components import text
-from palette import BAD, GOOD, LOST, QUIET
+from palette import BAD, GOOD, QUIET
 from record import WINDOW
 from wording import called, capital, count, counted, listed, percent, short_day
 
@@ -26,7 +26,7 @@ from alignment_monitor.judging.quality import INJECTION
 
 DAYS_LISTED = 14
 HUES = {
-    "ok": GOOD, "refused": "#8566c4", "invalid": "#c4527f", "failed": BAD, "over_budget": LOST,
+    "ok": GOOD, "refused": "#8566c4", "invalid": "#c4527f", "failed": BAD,
 }  # fmt: skip
 Rows = Sequence[Mapping[str, Any]]
 

@@ -11,20 +11,14 @@ from wording import count
 
 Row = Mapping[str, Any]
 
-NOT_ASKED = "over_budget"
-"""Messages that no judge was asked about: they are no calls."""
-UNANSWERED = ("failed", NOT_ASKED)
+UNANSWERED = ("failed",)
 """Nothing came back, so that no usage could be told."""
 LEAST = 0.01
 
 
 def calls(rows: Iterable[Row], *statuses: str) -> int:
     """Calls made, or those that ended in the statuses given."""
-    return sum(
-        row["calls"]
-        for row in rows
-        if (row["status"] in statuses if statuses else row["status"] != NOT_ASKED)
-    )
+    return sum(row["calls"] for row in rows if not statuses or row["status"] in statuses)
 
 
 def tokens(rows: Sequence[Row], column: str) -> str:
@@ -46,7 +40,7 @@ def money(rows: Sequence[Row]) -> str:
 
 def _known(rows: Sequence[Row], column: str) -> tuple[float | None, bool]:
     """The sum of what is known, and whether that is all there should be."""
-    asked = [row for row in rows if row["calls"] and row["status"] != NOT_ASKED]
+    asked = [row for row in rows if row["calls"]]
     known = [row[column] for row in asked if row[column] is not None]
     whole = all(row[column] is not None for row in asked if row["status"] not in UNANSWERED)
     return (sum(known) if known else None), whole

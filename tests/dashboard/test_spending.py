@@ -18,7 +18,6 @@ def spent(status="ok", number=10, usd=0.5, prompt=100):
         ([spent("failed", usd=None, prompt=None)], "no price set"),
         ([spent(usd=0.004)], "under 0.01"),
         ([spent(usd=0.0)], "0.00"),
-        ([spent("over_budget", usd=None, prompt=None)], "–"),
         ([], "–"),
     ],
 )
@@ -32,8 +31,7 @@ def test_tokens():
     assert tokens([spent(prompt=None)], "prompt_tokens") == "unknown"
 
 
-def test_a_message_that_was_not_asked_about_is_no_call():
-    rows = [spent(), spent("refused", 2), spent("over_budget", 30)]
+def test_calls_are_all_or_those_of_a_status():
+    rows = [spent(), spent("refused", 2)]
     assert calls(rows) == 12
     assert calls(rows, "ok") == 10
-    assert calls(rows, "over_budget") == 30

@@ -117,3 +117,15 @@ def test_outcomes_of_a_real_model_are_told_apart_by_what_is_wrong():
     cut = Answer("failed", error="the answer was cut at max_output_tokens")
     assert real_model.outcome(cut) == "cut"
     assert real_model.outcome(Answer("failed", error="no answer: APITimeoutError")) == "failed"
+
+
+def test_a_model_is_asked_and_told_of_by_its_audit(tmp_path):
+    with judging_throughput.judge_server(tmp_path) as base_url:
+        judge = Judge(base_url=base_url, simulated=True, model=SIMULATED_MODEL)
+        found, counts, card = real_model.conduct(judge, 12, tmp_path / "home")
+    assert counts == {"ok": 12}
+    again, _, _ = real_model.conduct(judge, 12, tmp_path / "home")  # nobody serves: all are kept
+    assert again.judgements.equals(found.judgements)
+    text = real_model.report(found, counts, card)
+    assert "| valid, all rules kept | 12 | 100% |" in text
+    assert "Verdict of the audit: **do not use**" in text  # twelve messages show too little
