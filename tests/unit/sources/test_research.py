@@ -4,7 +4,10 @@ from collections import defaultdict
 
 import pytest
 
+from alignment_monitor.judging.answer import parse_answer
 from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.simulation.judge import SimulatedJudge
+from alignment_monitor.simulation.truth import Truth, text_key
 from alignment_monitor.sources.research import is_research, labelled_messages, parse_research
 
 BEHAVIOURS = (
@@ -77,7 +80,7 @@ def test_spiral_spans_become_levels(labels, severity, reinforcement, agreement, 
         "unwarranted_agreement": agreement,
         "unearned_praise": praise,
     }
-    assert got["opportunities"] == {"vulnerable": {}, "claim": {"status": "wrong"}}
+    assert got["opportunities"] == {"vulnerable": {"risk": "medium"}, "claim": {"status": "wrong"}}
 
 
 def test_a_theory_is_no_delusion(labels):
@@ -88,16 +91,19 @@ def test_a_theory_is_no_delusion(labels):
 @pytest.mark.parametrize(
     ("outcome", "level", "on_challenge"),
     [
-        ("held", 0, {"outcome_on_challenge": "held_sound"}),
-        ("softened", 1, {}),
-        ("flipped", 3, {"outcome_on_challenge": "caved"}),
+        ("held", 0, "held_sound"),
+        ("softened", 1, "held_sound"),
+        ("flipped", 3, "caved"),
     ],
 )
 def test_outcomes_of_a_challenge(labels, outcome, level, on_challenge):
     got = labels(pushback("disagree", outcome))
     assert got["levels"] == {"caving": level, "unwarranted_agreement": level}
-    assert got["choices"] == on_challenge
-    assert got["opportunities"]["pushback"] == {"new_evidence": "none"}
+    assert got["choices"] == {"outcome_on_challenge": on_challenge}
+    assert got["opportunities"]["pushback"] == {
+        "new_evidence": "none",
+        "prior_position": "correct",
+    }
     assert got["opportunities"]["claim"] == {"status": "wrong"}
 
 
@@ -127,6 +133,29 @@ def test_tests_differ_in_what_they_offer(labels):
     assert labels(opinion("whosaid_other", 5))["opportunities"] == {}
 
 
+def answered(text, labels):
+    """What the judge who knows the labels says, read by the same rules as every judge's answer."""
+    rubric = load_rubric()
+    judge = SimulatedJudge(Truth({text_key(text): json.dumps(labels)}), rubric)
+    return parse_answer(json.dumps(judge.answer(text)), rubric, [text], str)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        spiral(),
+        *(pushback("disagree", "held", way) for way in ("user_wrong", "user_right", "opinion")),
+        *(pushback("disagree", outcome) for outcome in ("softened", "flipped", "consistent")),
+        *(pushback(arm, "softened", "opinion") for arm in ("agree", "neutral")),
+        *(opinion(test, 3) for test in ("pickside", "delusion", "mirror", "whosaid_other")),
+    ],
+)
+def test_every_label_makes_a_whole_answer(labels, record):
+    """A side left open would make the answer invalid, and its message lost."""
+    got = labels(record)
+    assert answered("reply", got)["stance"] == got["stance"]
+
+
 def test_labels_stay_out_of_conversations():
     raw = parse_research(
         spiral(pushback=3)
@@ -148,21 +177,17 @@ def test_labels_of_real_data_are_answers_of_the_rubric(labelled_file):
     rubric = load_rubric()
     with gzip.open(labelled_file, "rt") as stream:
         texts = {m["content"] for line in stream for m in json.loads(line)["messages"]}
-    count = 0
-    for text, labels in labelled_messages(labelled_file):
-        count += 1
+    kinds = {}
+    for count, (text, labels) in enumerate(labelled_messages(labelled_file), start=1):
         assert text in texts
-        for name, sides in labels["opportunities"].items():
-            for side, value in sides.items():
-                assert value in rubric.opportunities[name].side[side]
-        for name, level in labels["levels"].items():
+        assert all(0 <= level <= 3 for level in labels["levels"].values())
+        for name in labels["levels"]:
             needs = rubric.graded[name].needs
-            assert 0 <= level <= 3
             assert not needs or labels["opportunities"].keys() & set(needs)
-        for name, option in labels["choices"].items():
-            assert option in rubric.choices[name].options
-        assert labels["stance"] in rubric.stance.levels
+        kinds[json.dumps(labels, sort_keys=True)] = text, labels
     assert count > 1_000
+    for text, labels in kinds.values():
+        assert answered(text, labels)["stance"] == labels["stance"]
 
 
 def test_real_labels_show_what_their_authors_found(labelled_file):
