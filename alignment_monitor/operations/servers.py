@@ -106,8 +106,16 @@ def free_port(wanted: int) -> int:
     raise ServerError(f"no free port from {wanted} to {wanted + 99}")
 
 
-def run_together(commands: list[list[str]]) -> int:
-    """Run commands side by side until one ends or we are told to stop; then stop all."""
+def run_together(commands: list[list[str]], grace_seconds: float = 30) -> int:
+    """Run commands side by side until one ends or we are told to stop; then stop all.
+
+    Args:
+        commands: program and arguments of each.
+        grace_seconds: how long one may take to end after SIGTERM before it is killed.
+
+    Returns:
+        The largest exit code or number of a signal that ended one.
+    """
     processes = [subprocess.Popen(command) for command in commands]
 
     def stop(*_: object) -> None:
@@ -119,7 +127,16 @@ def run_together(commands: list[list[str]]) -> int:
     while all(process.poll() is None for process in processes):
         time.sleep(0.5)
     stop()
-    return max(abs(process.wait(timeout=30)) for process in processes)
+    until = time.monotonic() + grace_seconds
+    return max(abs(_ended(process, until)) for process in processes)
+
+
+def _ended(process: "subprocess.Popen[bytes]", until: float) -> int:
+    try:
+        return process.wait(timeout=max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _running(state: Path) -> str | None:

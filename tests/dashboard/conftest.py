@@ -27,3 +27,8 @@ def use_home(monkeypatch: pytest.MonkeyPatch):
         return home
 
     return use
+
+
+@pytest.fixture(autouse=True)
+def _untraced(no_cover):
+    """Tracing doubles the time of a page, and pages are not what coverage is counted of."""

@@ -67,18 +67,24 @@ def test_up_runs_daemon_pages_and_dashboard_with_schedules_on(monkeypatch):
     assert dashboard[dashboard.index("--server.address") + 1] == "127.0.0.1"
 
 
-def test_together_means_until_one_ends():
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def kept_handlers():
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+
+
+@pytest.mark.usefixtures("kept_handlers")
+@pytest.mark.parametrize(
+    ("other", "codes"), [("import time; time.sleep(60)", (3, 9, 15)), (STUBBORN, (9, 15))]
+)
+def test_together_means_until_one_ends(other, codes):
     began = time.monotonic()
-    try:
-        code = servers.run_together(
-            [
-                [sys.executable, "-c", "import sys; sys.exit(3)"],
-                [sys.executable, "-c", "import time; time.sleep(60)"],
-            ]
-        )
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
-    assert code in (3, signal.SIGTERM)
+    programs = "import sys, time; time.sleep(1); sys.exit(3)", other
+    commands = [[sys.executable, "-c", program] for program in programs]
+    assert servers.run_together(commands, grace_seconds=3) in codes
     assert time.monotonic() - began < 20
