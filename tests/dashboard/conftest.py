@@ -7,6 +7,7 @@ import pytest
 
 from alignment_monitor.settings import HOME_VARIABLE
 from tests.dashboard.sample_marts import Sample, write
+from tests.untraced import untraced
 
 DASHBOARDS = Path(__file__).resolve().parents[2] / "dashboards"
 sys.path.insert(0, str(DASHBOARDS))
@@ -15,7 +16,8 @@ sys.path.insert(0, str(DASHBOARDS))
 @pytest.fixture(scope="session")
 def drifted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty days, of which the last twenty drift."""
-    return write(tmp_path_factory.mktemp("drifted"))
+    with untraced():
+        return write(tmp_path_factory.mktemp("drifted"))
 
 
 @pytest.fixture
@@ -30,5 +32,7 @@ def use_home(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture(autouse=True)
-def _untraced(no_cover):
-    """Tracing doubles the time of a page, and pages are not what coverage is counted of."""
+def _untraced():
+    """Pages are not what coverage is counted of."""
+    with untraced():
+        yield

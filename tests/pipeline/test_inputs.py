@@ -14,6 +14,7 @@ import pytest
 
 from tests.dashboard.test_pages import PAGES, markup, opened
 from tests.pipeline import homes
+from tests.untraced import untraced
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("inputs")]
 
@@ -105,7 +106,7 @@ def world(tmp_path_factory):
         path.name: homes.invoke("import", str(path), home=home)
         for path in files(folder, days[0], days[-1])
     }
-    with homes.ignorant_judge(home / "judge") as address:
+    with untraced(), homes.ignorant_judge(home / "judge") as address:
         run = homes.invoke("backfill", home=home, OPENAI_BASE_URL=address)
     assert run.exit_code == 0, run.output + run.stderr
     return SimpleNamespace(home=home, days=days, imports=imports)

@@ -9,6 +9,7 @@ import pytest
 
 from alignment_monitor.operations.servers import judge_server
 from tests.pipeline import homes
+from tests.untraced import untraced
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("panel")]
 
@@ -43,6 +44,7 @@ def panel(tmp_path_factory):
     known_labels(load(home), [])
     truth = home / "judge" / "truth.parquet"
     with (
+        untraced(),
         judge_server(truth, home / "first", seed=1) as one,
         judge_server(truth, home / "second", seed=2) as two,
     ):

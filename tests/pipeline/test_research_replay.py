@@ -12,6 +12,7 @@ import pytest
 
 from tests.dashboard.test_pages import PAGES, opened, said
 from tests.pipeline import homes
+from tests.untraced import untraced
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("replay")]
 
@@ -55,7 +56,7 @@ def world(tmp_path_factory):
     imported = homes.invoke("import", str(SPIRAL), *words, home=home)
     assert imported.exit_code == 0, imported.output + imported.stderr
     began = time.monotonic()
-    with labelled_judge(home) as address:
+    with untraced(), labelled_judge(home) as address:
         run = homes.invoke("backfill", home=home, OPENAI_BASE_URL=address)
     assert run.exit_code == 0, run.output + run.stderr
     return SimpleNamespace(home=home, imported=imported, seconds=time.monotonic() - began)
