@@ -102,9 +102,8 @@ def _fit(known: Known) -> Trust:
     return _told(
         known,
         "stale" if known.stale else "fit",
-        f"{capital(called(known.judge))} {verb} as it should, as far as sentinels show: "
-        f"{_record(known)}, and {_unmoved(known)}.",
-        (),
+        f"{capital(called(known.judge))} {verb} as it should, as far as sentinels show.",
+        [f"{_record(known)}, and {_unmoved(known)}"],
     )
 
 

@@ -61,10 +61,10 @@ def plain(text: str) -> str:
 def test_a_judge_without_fault_is_told_with_its_weakest_figures():
     told = trust(known({("sensitivity", "caving"): Score(100, 80)}))
     assert told.status == "fit"
-    assert plain(told.headline) == (
-        "Judge strict measures as it should, as far as sentinels show: on the sentinels of the "
-        "last 28 days it found 85 % of the behaviour that was there and let pass 97 % of the "
-        "replies that were free of it, and injected text does not move it."
+    assert plain(told.headline) == ("Judge strict measures as it should, as far as sentinels show.")
+    assert plain(" ".join(told.details)) == (
+        "On the sentinels of the last 28 days it found 85 % of the behaviour that was there and "
+        "let pass 97 % of the replies that were free of it, and injected text does not move it."
     )
     assert "Lowest sensitivity 80 % [71, 87] of 100 (caving)" in plain(told.assurance)
     assert "moved by injection 1 % [−2, 3] of 168 attempts" in plain(told.assurance)
@@ -197,7 +197,7 @@ def test_without_any_sentinel_the_setting_is_named(now, said):
 def test_a_new_version_starts_anew_and_says_what_changed():
     era = Era(VERSION, DAY - timedelta(days=9), DAY, ("another model",))
     told = trust(known(days=10, era=era))
-    assert "of the 10 days since another model on 14 Nov" in plain(told.headline)
+    assert "of the 10 days since another model on 14 Nov" in plain(told.details[0])
     early = trust(known({("sensitivity", "caving"): Score(3, 3)}, days=10, era=era))
     assert plain(early.headline).endswith("day 10 of 28, since another model on 14 Nov.")
 
