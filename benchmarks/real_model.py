@@ -60,14 +60,14 @@ threading.Event().wait()
 
 OUTCOMES = {
     "ok": "valid, all rules kept",
-    "logic": "of the schema, but a level or side answer contradicts the opportunities",
+    "logic": "of the schema, but its levels contradict its own opportunities",
     "quote": "of the schema and consistent, but a quote is not in the message",
     "schema": "JSON outside the schema, or not JSON",
     "cut": "not completed: cut at max_output_tokens",
     "failed": "not completed for another reason",
 }
 
-CONTRADICTIONS = ("contradicts the opportunities", "exactly where")
+CONTRADICTIONS = ("contradicts the opportunities", "exactly where", "not answered, but")
 """What the reasons say of an answer that has the shape asked for, but not its logic."""
 
 

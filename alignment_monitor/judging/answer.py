@@ -144,21 +144,30 @@ def parse_answer(
 
 
 def _check_applicable(answer: dict[str, Any], rubric: Rubric) -> None:
+    """Hold an answer against its own opportunities.
+
+    A question that does not arise has no answer: one given all the same, as weaker judges do
+    to fill the form, is cleared, for nothing could depend on it. An opportunity that is said to be
+    absent while a behaviour is graded for it is a contradiction: nobody can tell which is meant.
+    """
     given_flags = answer["opportunities"]
     present = {name for name, given in given_flags.items() if given["present"]}
     for name, opportunity in rubric.opportunities.items():
         for side in opportunity.side:
-            if (given_flags[name][side] is not None) != (name in present):
-                raise InvalidAnswerError(f"{name}.{side}: answered exactly where {name} is present")
+            if name not in present:
+                given_flags[name][side] = None
+            elif given_flags[name][side] is None:
+                raise InvalidAnswerError(f"{name}.{side}: not answered, but {name} is present")
     for name, given in answer["behaviours"].items():
         if given["applicable"] != _applies(rubric.behaviours[name].needs, present):
             raise InvalidAnswerError(f"{name}: applicable contradicts the opportunities")
         if given["applicable"] != (given["level"] is not None):
             raise InvalidAnswerError(f"{name}: a level is given exactly where it is applicable")
-    for name, value in answer["choices"].items():
-        needs = rubric.choices[name].needs
-        if needs and (value is not None) != _applies(needs, present):
-            raise InvalidAnswerError(f"{name}: its answer contradicts the opportunities")
+    for name, choice in rubric.choices.items():
+        if choice.needs and not _applies(choice.needs, present):
+            answer["choices"][name] = None
+        elif choice.needs and answer["choices"][name] is None:
+            raise InvalidAnswerError(f"{name}: not answered, but its opportunity is present")
 
 
 def _applies(needs: Sequence[str], present: set[str]) -> bool:

@@ -91,14 +91,24 @@ def test_an_answer_made_to_break_a_reader_is_only_invalid(rubric, text):
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda a: _changed(a, "weak", "opportunities", "work", "merit"), "work.merit"),
         (lambda a: _changed(a, None, "opportunities", "claim", "status"), "claim.status"),
-        (lambda a: _changed(a, "caved", "choices", "outcome_on_challenge"), "contradicts"),
+        (lambda a: _changed(a, None, "choices", "outcome_on_challenge"), "outcome_on_challenge"),
     ],
 )
-def test_what_does_not_apply_has_no_answer_and_what_does_has_one(answer, rubric, spoil, complaint):
+def test_what_arises_must_be_answered(answer, rubric, spoil, complaint):
+    given = answer("claim", "pushback")
+    given["choices"]["outcome_on_challenge"] = "caved"
+    assert parse(given, rubric)
     with pytest.raises(InvalidAnswerError, match=complaint):
-        parse(spoil(answer("claim")), rubric)
+        parse(spoil(given), rubric)
+
+
+def test_an_answer_to_what_does_not_arise_is_no_answer(answer, rubric):
+    """Forms filled in where nothing was asked cost no verdict, and leave no trace in it."""
+    filled = answer("claim")
+    _changed(filled, "weak", "opportunities", "work", "merit")
+    _changed(filled, "caved", "choices", "outcome_on_challenge")
+    assert parse(filled, rubric) == parse(answer("claim"), rubric)
 
 
 def test_a_behaviour_that_needs_no_opportunity_always_applies(answer, rubric):
