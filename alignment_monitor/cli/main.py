@@ -16,6 +16,7 @@ from alignment_monitor.cli.common import (
     yesterday,
 )
 from alignment_monitor.cli.judge import judge_app
+from alignment_monitor.cli.labels import labels_app
 from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(judge_app, name="judge")
+app.add_typer(labels_app, name="labels")
 
 DATES = ["%Y-%m-%d"]
 LastDay = Annotated[

@@ -9,7 +9,10 @@ A line is a conversation of any shape that ``import`` knows, with ``labels`` bes
      "labels": [{"message_index": 1, "annotator": "ann", "stance": 2,
                  "opportunities": {"claim": {"status": "wrong"}},
                  "levels": {"unwarranted_agreement": 3, "substance": 1},
-                 "choices": {"no_position": "no"}}]}
+                 "choices": {"no_position": "no"},
+                 "notes": {"substance": "..."}}]}
+
+A label whose ``opportunities`` are null and that answers nothing else is one still to be given.
 """
 
 import json
@@ -29,6 +32,7 @@ from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Choice, Graded, Rub
 from alignment_monitor.settings import Settings
 from alignment_monitor.sources.base import RawConversation, RefusedError
 from alignment_monitor.sources.files import read_file
+from alignment_monitor.sources.label_rows import is_blank, rows_of
 from alignment_monitor.sources.normalise import receive
 from alignment_monitor.sources.shapes import parse_record
 
@@ -57,6 +61,27 @@ class Gold:
     undecided: int
 
 
+@dataclass(frozen=True)
+class LabelledLine:
+    """One line of a labelled file.
+
+    Attributes:
+        place: where it stands.
+        name: identifier of its conversation.
+        turns: its messages, redacted as in intake; none if the line cannot be used.
+        labels: those that are right.
+        problems: what is wrong, by field.
+        blank: positions of labels still to be given.
+    """
+
+    place: str
+    name: str
+    turns: tuple[dict[str, Any], ...] = ()
+    labels: tuple[dict[str, Any], ...] = ()
+    problems: tuple[str, ...] = ()
+    blank: tuple[int, ...] = ()
+
+
 def read_gold(path: Path, rubric: Rubric, settings: Settings) -> Gold:
     """Read a labelled file; texts are redacted as in intake.
 
@@ -67,27 +92,16 @@ def read_gold(path: Path, rubric: Rubric, settings: Settings) -> Gold:
     problems: list[str] = []
     references: list[Reference] = []
     ratings: list[dict[str, Any]] = []
-    seen: set[str] = set()
     undecided = 0
-    for place, record in read_file(path):
-        try:
-            if isinstance(record, RefusedError):
-                raise record
-            turns = cleaned_turns(parse_record(record), settings)
-        except RefusedError as error:
-            problems.append(f"{place}: {error.reason}")
-            continue
-        name = str(record.get("id") or record.get("conversation_id") or place)
-        labels, wrong = _labels(record, turns, rubric)
-        if name in seen:
-            wrong.append(f"id: {name!r} is taken by an earlier line")
-        seen.add(name)
-        problems += [f"{place}: {problem}" for problem in wrong]
+    for line in labelled_lines(path, rubric, settings):
+        open_ones = [f"labels.{n}.opportunities: not labelled yet" for n in line.blank]
+        wrong = [*line.problems, *open_ones]
+        problems += [f"{line.place}: {problem}" for problem in wrong]
         if not wrong:
-            agreed, split = consensus(PREFIX + name, turns, labels, rubric)
+            agreed, split = consensus(PREFIX + line.name, line.turns, line.labels, rubric)
             references += agreed
             undecided += split
-            ratings += ratings_of(PREFIX + name, labels)
+            ratings += ratings_of(PREFIX + line.name, line.labels)
     if not references and not problems:
         problems.append(f"{path.name}: holds no labelled conversation")
     if problems:
@@ -95,6 +109,30 @@ def read_gold(path: Path, rubric: Rubric, settings: Settings) -> Gold:
         more = [f"... and {hidden} more"] if hidden > 0 else []
         raise GoldFileError("\n".join([*problems[:MOST_SHOWN], *more]))
     return Gold(tuple(references), tuple(ratings), undecided)
+
+
+def labelled_lines(path: Path, rubric: Rubric, settings: Settings) -> Iterator[LabelledLine]:
+    """Read a labelled file line by line, the wrong ones too.
+
+    Raises:
+        SourceFileError: the file cannot be read at all.
+    """
+    seen: set[str] = set()
+    for place, record in read_file(path):
+        try:
+            if isinstance(record, RefusedError):
+                raise record
+            turns = cleaned_turns(parse_record(record), settings)
+        except RefusedError as error:
+            yield LabelledLine(place, place, problems=(error.reason,))
+            continue
+        name = str(record.get("id") or record.get("conversation_id") or place)
+        if name in seen:
+            taken = f"id: {name!r} is taken by an earlier line"
+            yield LabelledLine(place, name, problems=(taken,))
+            continue
+        seen.add(name)
+        yield _line(LabelledLine(place, name, turns), record.get("labels"), rubric)
 
 
 def cleaned_turns(raw: RawConversation, settings: Settings) -> tuple[dict[str, Any], ...]:
@@ -189,47 +227,71 @@ def _label_model(rubric: Rubric) -> type[BaseModel]:
         "opportunities": (shape("opportunities", sides), ...),
         "levels": (shape("levels", dict.fromkeys(rubric.graded, level)), ...),
         "choices": (shape("choices", choices) | None, None),
+        "notes": (dict[str, str] | None, None),
     }
     model: type[BaseModel] = create_model("label", __config__=_CLOSED, **fields)
     return model
 
 
-def _labels(
-    record: dict[str, Any], turns: Sequence[dict[str, Any]], rubric: Rubric
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The labels of a line, and what is wrong with them by field."""
-    given, labels, problems = record.get("labels"), [], []
+def read_label(
+    entry: Any, rubric: Rubric, turns: Sequence[dict[str, Any]] | None = None
+) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
+    """One label by the rubric: what it says if it is right, else each field that is not, and why.
+
+    Args:
+        entry: as it stands in the file.
+        rubric: the questions.
+        turns: of its conversation; null where the file does not hold them.
+    """
+    try:
+        label = _label_model(rubric).model_validate(entry).model_dump(exclude_none=True)
+    except ValidationError as error:
+        wrong = [
+            (".".join(map(str, item["loc"])), item["msg"])
+            for item in error.errors(include_url=False, include_input=False)
+        ]
+        return None, wrong
+    wrong = list(_contradictions(label, turns, rubric))
+    return None if wrong else label, wrong
+
+
+def _line(line: LabelledLine, given: Any, rubric: Rubric) -> LabelledLine:
+    """The line with its labels, and what is wrong with them by field."""
     if not isinstance(given, list) or not given:
-        return [], ["labels: needs a list with one entry for each labelled message"]
+        problem = "labels: needs a list with one entry for each labelled message"
+        return replace(line, problems=(problem,))
+    labels, problems, blank = [], [], []
     taken: set[tuple[int, str]] = set()
     for number, entry in enumerate(given):
-        try:
-            label = _label_model(rubric).model_validate(entry).model_dump(exclude_none=True)
-        except ValidationError as error:
-            problems += [
-                f"{'.'.join(['labels', str(number), *map(str, item['loc'])])}: {item['msg']}"
-                for item in error.errors(include_url=False, include_input=False)
-            ]
+        if is_blank(entry):
+            blank.append(number)
             continue
-        wrong = list(_contradictions(label, turns, rubric))
-        who = label["message_index"], label["annotator"]
-        if who in taken:
-            wrong.append("message_index: labelled twice by the same annotator")
-        taken.add(who)
-        problems += [f"labels.{number}.{problem}" for problem in wrong]
-        labels.append(label)
-    return labels, problems
+        label, wrong = read_label(entry, rubric, line.turns)
+        if label is not None:
+            who = label["message_index"], label["annotator"]
+            if who in taken:
+                wrong.append(("message_index", "labelled twice by the same annotator"))
+            else:
+                labels.append(label)
+            taken.add(who)
+        problems += [f"{'.'.join(filter(None, ('labels', str(number), f)))}: {m}" for f, m in wrong]
+    return replace(line, labels=tuple(labels), problems=tuple(problems), blank=tuple(blank))
 
 
 def _contradictions(
-    label: dict[str, Any], turns: Sequence[dict[str, Any]], rubric: Rubric
-) -> Iterator[str]:
+    label: dict[str, Any], turns: Sequence[dict[str, Any]] | None, rubric: Rubric
+) -> Iterator[tuple[str, str]]:
     index = label["message_index"]
-    if index >= len(turns) or turns[index]["role"] != "assistant":
-        yield f"message_index: message {index} is not one of the assistant's (the first is 0)"
+    if turns is not None and (index >= len(turns) or turns[index]["role"] != "assistant"):
+        reason = f"message {index} is not one of the assistant's (the first is 0)"
+        yield "message_index", reason
+    asked: dict[str, Graded | Choice] = {**rubric.graded, **rubric.choices}
     for part in ("levels", "choices"):
-        asked: dict[str, Graded | Choice] = {**rubric.graded, **rubric.choices}
         for name in label.get(part, {}):
             needs = asked[name].needs
             if needs and label["opportunities"].keys().isdisjoint(needs):
-                yield f"{part}.{name}: given, but no opportunity for it ({' or '.join(needs)})"
+                yield f"{part}.{name}", f"given, but no opportunity for it ({' or '.join(needs)})"
+    answered = {row["question"] for row in rows_of(label, rubric)}
+    for name in label.get("notes", {}):
+        if name not in answered:
+            yield f"notes.{name}", "given, but this question is not answered"

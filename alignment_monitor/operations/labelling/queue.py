@@ -1,0 +1,198 @@
+"""The queue: judged messages, as the marts hold them, drawn to be labelled.
+
+Here belong: what of the marts a draw needs, and the rows of ``gold_queue``. Here does not belong:
+the draw itself (sampling.gold).
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sqlalchemy import Engine
+
+from alignment_monitor.contracts import JUDGED_MESSAGES, TRANSCRIPTS
+from alignment_monitor.judging.rubric import Rubric
+from alignment_monitor.judging.window import make_unit
+from alignment_monitor.operations.labelling.given import events_so_far
+from alignment_monitor.sampling.gold import GoldItem, JudgedMessage, Verdict, draw_gold
+from alignment_monitor.settings import Settings
+from alignment_monitor.store import labels as kept
+
+PURPOSE = "estimate"
+"""Drawn with a known probability, for two-phase estimates."""
+
+WINDOW_DAYS = 7
+"""Judged days drawn from if none are named: the shortest window that labels can speak for."""
+
+Row = dict[str, Any]
+
+
+class LabellingError(ValueError):
+    """Nothing can be queued or written; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """What a draw put into the queue.
+
+    Attributes:
+        first: first day drawn from.
+        last: last day.
+        judged: judged messages by stratum.
+        drawn: of them, messages drawn.
+        new: how many of these were not in the queue before.
+    """
+
+    first: date
+    last: date
+    judged: Counter[str]
+    drawn: Counter[str]
+    new: int
+
+
+def queue_labels(
+    settings: Settings,
+    rubric: Rubric,
+    store: Engine,
+    n: int,
+    *,
+    first: date | None,
+    last: date | None,
+    now: datetime,
+) -> Queued:
+    """Draw about ``n`` judged messages of some days and put them into the queue.
+
+    The same days and number again change nothing; a larger number adds to what is there.
+
+    Args:
+        settings: of the home.
+        rubric: verdicts on others do not count.
+        store: the operational store.
+        n: labels wanted on average.
+        first: first day; null for the last seven judged days.
+        last: last day; null for the last that was judged.
+        now: time of queueing.
+
+    Raises:
+        LabellingError: nothing was judged on those days, or its text is missing.
+    """
+    judged = judged_messages(settings, rubric, first, last)
+    if not judged:
+        raise LabellingError(
+            f"no message of those days was judged by the rubric {rubric.full_version}: "
+            "run the days first, or name others by --from and --to"
+        )
+    days = [message.day for message in judged]
+    start, end = first or min(days), last or max(days)
+    known = events_so_far(store, rubric, before=start)
+    items = draw_gold(judged, n, key=settings.random_key, known=known)
+    rows = list(_queue_rows(settings, items, batch=f"{start}..{end}", now=now))
+    return Queued(
+        start,
+        end,
+        Counter(message.stratum for message in judged),
+        Counter(item.stratum for item in items),
+        kept.enqueue(store, rows),
+    )
+
+
+def judged_messages(
+    settings: Settings, rubric: Rubric, first: date | None, last: date | None
+) -> list[JudgedMessage]:
+    """The messages of some days that every judge of their day answered, from the marts."""
+    path = settings.marts / f"{JUDGED_MESSAGES.name}.parquet"
+    if not path.exists():
+        return []
+    names = [*JUDGED_MESSAGES.key, "inclusion_probability", "rubric_version", "status"]
+    table = pq.ParquetFile(path).read(columns=[*names, "opportunities", "flagged"])
+    table = table.filter(pc.equal(table["rubric_version"], rubric.full_version))
+    if not table.num_rows:
+        return []
+    end = last or pc.max(table["day"]).as_py()
+    start = first or end - timedelta(days=WINDOW_DAYS - 1)
+    inside = pc.and_(pc.greater_equal(table["day"], start), pc.less_equal(table["day"], end))
+    rows = table.filter(inside).to_pylist()
+    panels: dict[date, set[str]] = {}
+    calls: dict[tuple[date, str, int], list[Row]] = {}
+    for row in rows:
+        panels.setdefault(row["day"], set()).add(row["judge"])
+        if row["status"] == "ok":
+            place = row["day"], row["conversation_id"], row["message_index"]
+            calls.setdefault(place, []).append(row)
+    headline = frozenset(rubric.headline)
+    return [
+        JudgedMessage(
+            *place,
+            weight=1 / answers[0]["inclusion_probability"],
+            verdicts=tuple(
+                Verdict(headline.intersection(row["flagged"]), bool(row["opportunities"]))
+                for row in answers
+            ),
+        )
+        for place, answers in sorted(calls.items())
+        if len(answers) == len(panels[place[0]])
+    ]
+
+
+def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, list[Row]]:
+    """The turns of conversations of a day, by conversation, as far as they are among the marts."""
+    path = settings.marts / TRANSCRIPTS.name / f"day={day}.parquet"
+    if not path.exists():
+        return {}
+    table = pq.ParquetFile(path).read(columns=["conversation_id", "turns"])
+    wanted = pa.array(list(names), type=pa.string())
+    table = table.filter(pc.is_in(table["conversation_id"], wanted))
+    return {row["conversation_id"]: row["turns"] for row in table.to_pylist()}
+
+
+def _queue_rows(
+    settings: Settings, items: Iterable[GoldItem], *, batch: str, now: datetime
+) -> Iterator[Row]:
+    by_day: dict[date, list[GoldItem]] = {}
+    for item in items:
+        by_day.setdefault(item.message.day, []).append(item)
+    for day, drawn in by_day.items():
+        texts = turns_of(settings, day, {item.message.conversation_id for item in drawn})
+        for item in drawn:
+            message = item.message
+            if (turns := texts.get(message.conversation_id)) is None:
+                raise LabellingError(
+                    f"the texts of {day} are not among the marts: run the day again, "
+                    f"alignment-monitor run --day {day}"
+                )
+            yield {
+                "day": day,
+                "conversation_id": message.conversation_id,
+                "message_index": message.message_index,
+                "content_hash": _content_hash(settings, message, turns),
+                "blind_id": _blind_id(settings, message),
+                "stratum": item.stratum,
+                "inclusion_probability": item.inclusion_probability,
+                "purpose": PURPOSE,
+                "batch": batch,
+                "queued_at": now,
+            }
+
+
+def _content_hash(settings: Settings, message: JudgedMessage, turns: list[Row]) -> str:
+    """Hash of what the judge was shown: the journal's key of the unit."""
+    return make_unit(
+        message.conversation_id,
+        message.message_index,
+        turns,
+        context_messages=settings.judging.context_messages,
+        max_tokens=settings.judging.context_tokens,
+    ).content_hash
+
+
+def _blind_id(settings: Settings, message: JudgedMessage) -> str:
+    """A name that tells nothing; it begins with letters, or spreadsheets take some for numbers."""
+    place = f"{message.day}\x1f{message.conversation_id}".encode("utf-8", "surrogatepass")
+    key = settings.random_key.encode()[:64]
+    return f"talk-{hashlib.blake2b(place, digest_size=8, key=key).hexdigest()}"

@@ -1,0 +1,159 @@
+"""Labels by people and the queue of messages for them, as the operational store keeps them.
+
+Here belong: what replaces what, and the history that stays. Here does not belong: which messages
+are queued (sampling.gold), what an answer means (sources.label_rows) or files (labelling.files).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, Engine, Table, insert, select, text, update
+
+from alignment_monitor.store.database import transaction
+from alignment_monitor.store.schema import gold_queue, labels
+
+Kept = Literal["new", "changed", "unchanged"]
+
+_ANSWER = ("question", "kind", "value", "level", "note")
+_KEY = ("day", "conversation_id", "message_index")
+
+
+class Message(NamedTuple):
+    """The judged unit that a label is about."""
+
+    conversation_id: str
+    message_index: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """All answers of one annotator about one message under one version of the rubric.
+
+    Attributes:
+        message: what was labelled.
+        annotator: who labelled it.
+        answers: rows of question, kind, value or level, and note.
+    """
+
+    message: Message
+    annotator: str
+    answers: Sequence[Mapping[str, Any]]
+
+
+def keep_label(
+    store: Engine, label: Label, *, rubric: str, rubric_version: str, now: datetime
+) -> Kept:
+    """Keep a label; it takes the place of an earlier one by the same annotator on that message.
+
+    An answer that is no longer given, or is another now, stays as history with the time at which
+    it was replaced. The same label again changes nothing.
+
+    Args:
+        store: the operational store.
+        label: the label.
+        rubric: name of the rubric.
+        rubric_version: its full version: the guideline that was labelled by.
+        now: time of labelling, in UTC.
+    """
+    given = {row["question"]: {name: row.get(name) for name in _ANSWER} for row in label.answers}
+    for row in given.values():
+        row["note"] = row["note"] or ""
+    place = {
+        **label.message._asdict(),
+        "annotator": label.annotator,
+        "rubric_version": rubric_version,
+    }
+    with transaction(store) as connection:
+        _one_writer(connection, labels)
+        mine = [labels.c[name] == value for name, value in place.items()]
+        current = select(labels).where(*mine, labels.c.replaced_at.is_(None))
+        before = {row["question"]: dict(row) for row in connection.execute(current).mappings()}
+        same = {
+            question
+            for question, row in given.items()
+            if question in before and all(before[question][name] == row[name] for name in _ANSWER)
+        }
+        if old := [row["label_id"] for name, row in before.items() if name not in same]:
+            connection.execute(
+                update(labels).where(labels.c.label_id.in_(old)).values(replaced_at=now)
+            )
+        if fresh := [row for name, row in given.items() if name not in same]:
+            common = {**place, "rubric": rubric, "labelled_at": now}
+            connection.execute(insert(labels), [common | row for row in fresh])
+    if not before:
+        return "new"
+    return "changed" if old or fresh else "unchanged"
+
+
+def current_labels(store: Engine, rubric_version: str) -> list[dict[str, Any]]:
+    """Every answer that stands, in the order of messages, annotators and arrival."""
+    wanted = (
+        select(labels)
+        .where(labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None))
+        .order_by(
+            labels.c.conversation_id,
+            labels.c.message_index,
+            labels.c.content_hash,
+            labels.c.annotator,
+            labels.c.label_id,
+        )
+    )
+    with store.connect() as connection:
+        return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def enqueue(store: Engine, items: Iterable[Mapping[str, Any]]) -> int:
+    """Put messages into the queue and say how many are new to it.
+
+    One that is there already keeps its batch and time; its stratum becomes that of this draw and
+    its probability the larger of the two. Its hash is the newer one too while nobody labelled it.
+
+    Args:
+        store: the operational store.
+        items: rows of ``gold_queue``.
+    """
+    new = 0
+    with transaction(store) as connection:
+        _one_writer(connection, gold_queue)
+        for item in items:
+            mine = [gold_queue.c[name] == item[name] for name in _KEY]
+            before = connection.execute(select(gold_queue).where(*mine)).mappings().one_or_none()
+            if before is None:
+                connection.execute(insert(gold_queue), dict(item))
+                new += 1
+                continue
+            chance = max(before["inclusion_probability"], item["inclusion_probability"])
+            changes = {"stratum": item["stratum"], "inclusion_probability": chance}
+            if not _labelled(connection, dict(before)):
+                changes["content_hash"] = item["content_hash"]
+            connection.execute(update(gold_queue).where(*mine).values(**changes))
+    return new
+
+
+def queued(store: Engine, *, before: date | None = None) -> list[dict[str, Any]]:
+    """The queue by day, conversation and message; only of earlier days if one is given."""
+    wanted = select(gold_queue).order_by(*(gold_queue.c[name] for name in _KEY))
+    if before is not None:
+        wanted = wanted.where(gold_queue.c.day < before)
+    with store.connect() as connection:
+        return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def message_of(row: Mapping[str, Any]) -> Message:
+    """The message that a row of either table is about."""
+    return Message(row["conversation_id"], row["message_index"], row["content_hash"])
+
+
+def _labelled(connection: Connection, row: Mapping[str, Any]) -> bool:
+    message = message_of(row)._asdict()
+    mine = [labels.c[name] == value for name, value in message.items()]
+    return connection.execute(select(labels.c.label_id).where(*mine).limit(1)).first() is not None
+
+
+def _one_writer(connection: Connection, table: Table) -> None:
+    """Let no other writer between reading and writing; SQLite's transaction sees to it itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"lock table {table.name} in share row exclusive mode"))
