@@ -59,6 +59,7 @@ def simulated_streams(
         clustering=np.ones(series),
         mix=np.ones((series, 1)),
         reference=np.full((series, 1), rate),
+        segments=("all",),
     )
 
 

@@ -15,6 +15,7 @@ from alignment_monitor.cli.common import (
     require_writable,
     yesterday,
 )
+from alignment_monitor.cli.explain import explain
 from alignment_monitor.cli.judge import judge_app
 from alignment_monitor.cli.labels import labels_app
 from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.command()(explain)
 app.add_typer(judge_app, name="judge")
 app.add_typer(labels_app, name="labels")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from alignment_monitor.statistics.baseline import Baselines, Moments
-from alignment_monitor.statistics.cells import Floats
+from alignment_monitor.statistics.cells import Floats, Integers
 from alignment_monitor.statistics.edetector import SHIFTS, log_statistic, null_log_mgf, step
 from alignment_monitor.statistics.standardise import Streams
 
@@ -33,6 +33,7 @@ class Charts:
         deviation: standard deviation expected of the day's rate.
         z: standardised deviation, stream x day x direction.
         statistic: log of the e-detector, stream x day x direction; carried over days without data.
+        learned: index of the day from which on the baseline knows a day; beyond all days if never.
     """
 
     n: Floats
@@ -40,6 +41,7 @@ class Charts:
     deviation: Floats
     z: Floats
     statistic: Floats
+    learned: Integers
 
 
 def widening(freedom: Floats) -> Floats:
@@ -62,6 +64,7 @@ def run_charts(streams: Streams, log_thresholds: Floats) -> Charts:
     moments = np.full((days, len(fields(Moments)), size), np.nan)
     z = np.full((days, size, len(SIGNS)), np.nan)
     statistic = np.full((days, size, len(SIGNS)), -np.inf)
+    learned = np.full((size, days), days)
     paged = np.zeros((days + 1, size), dtype=bool)  # the last row stands before the first day
     for day in range(days):
         late = day - LAG_DAYS
@@ -69,8 +72,10 @@ def run_charts(streams: Streams, log_thresholds: Floats) -> Charts:
             calm = ~paged[late] & ~paged[day - 1]
             joins = seen[:, late] & (late > streams.baseline_end) & calm
             baselines.learn(joins, n[:, late], streams.rate[:, late])
+            learned[joins, late] = day
         young = seen[:, day] & (day <= streams.baseline_end)
         baselines.learn(young, n[:, day], streams.rate[:, day])
+        learned[young, day] = day
         watched = seen[:, day] & (day > streams.baseline_end)
         now = baselines.moments()
         today, log_mgf = _standardised(now, n[:, day], streams.rate[:, day])
@@ -87,6 +92,7 @@ def run_charts(streams: Streams, log_thresholds: Floats) -> Charts:
         over_days.deviation(n),
         np.swapaxes(z, 0, 1),
         np.swapaxes(statistic, 0, 1),
+        learned,
     )
 
 

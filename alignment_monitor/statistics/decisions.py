@@ -36,6 +36,7 @@ class Run:
         charts: what the test made of them.
         log_thresholds: log of the page threshold of each day.
         deployments: deployment_family, deployment, first_day.
+        begins: index of the first day of each family.
     """
 
     first: pd.Timestamp
@@ -43,6 +44,7 @@ class Run:
     charts: Charts
     log_thresholds: Floats
     deployments: pd.DataFrame
+    begins: dict[str, int]
 
     def date(self, index: int) -> date:
         """Calendar day of an index."""

@@ -20,7 +20,7 @@ from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.statistics.cells import Floats, Integers, day_of, shaped
 from alignment_monitor.statistics.charts import DIRECTIONS, run_charts
 from alignment_monitor.statistics.decisions import Run, decisions
-from alignment_monitor.statistics.standardise import Streams, daily_streams
+from alignment_monitor.statistics.standardise import daily_streams
 
 DAYS_PER_YEAR = 365.25
 RECENT_DAYS = 7
@@ -53,25 +53,63 @@ def detect(
         Rows of ``DRIFT_SIGNALS`` of type MODEL. A family has rows from its first day on; a day
         without data says no_data, carries the statistic and decides nothing.
     """
-    first, user_days, deployments = _known(user_days, deployments, behaviours, from_day, to_day)
-    days = (pd.Timestamp(to_day) - first).days + 1
-    begins = _first_days(user_days, deployments, first)
-    streams = daily_streams(user_days, first=first, days=days, baseline_days=baseline_days)
-    run_length = average_run_length_years * DAYS_PER_YEAR
-    series = _families(begins, days) * len(behaviours) * len(directions)
-    log_thresholds = np.log(run_length * np.maximum(series, 1))
-    charts = run_charts(streams, log_thresholds)
-    run = Run(first, streams, charts, log_thresholds, deployments)
-    start = (pd.Timestamp(from_day) - first).days
+    run = replay(
+        user_days,
+        deployments=deployments,
+        behaviours=behaviours,
+        directions=directions,
+        baseline_days=baseline_days,
+        average_run_length_years=average_run_length_years,
+        from_day=from_day,
+        to_day=to_day,
+    )
+    start = (pd.Timestamp(from_day) - run.first).days
     parts = [
-        decisions(run, family, behaviour, direction, _standing(streams, family, behaviour), begin)
-        for family, begin in ((name, max(start, begun)) for name, begun in begins.items())
+        decided(run, family, behaviour, direction, average_run_length_years, begin)
+        for family, begin in ((name, max(start, begun)) for name, begun in run.begins.items())
         for behaviour in behaviours
         for direction in directions
     ]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return shaped(rows, DRIFT_SIGNALS.schema.names)
+
+
+def decided(
+    run: Run,
+    family: str,
+    behaviour: str,
+    direction: str,
+    average_run_length_years: float,
+    start: int | None = None,
+) -> pd.DataFrame:
+    """Rows of ``DRIFT_SIGNALS`` of one series from a day on; without one, of the last day."""
+    begin = run.streams.n.shape[1] - 1 if start is None else start
+    rows = decisions(run, family, behaviour, direction, standing(run, family, behaviour), begin)
+    run_length = average_run_length_years * DAYS_PER_YEAR
     rows = rows.assign(type="MODEL", average_run_length_days=run_length, version=1)
     return shaped(rows, DRIFT_SIGNALS.schema.names)
+
+
+def replay(
+    user_days: pd.DataFrame,
+    *,
+    deployments: pd.DataFrame,
+    behaviours: Sequence[str],
+    directions: Sequence[str] = DIRECTIONS,
+    baseline_days: int = 28,
+    average_run_length_years: float,
+    from_day: date,
+    to_day: date,
+) -> Run:
+    """Run the detector over all days there are, as ``detect`` does, and keep what it saw."""
+    first, user_days, deployments = _known(user_days, deployments, behaviours, from_day, to_day)
+    days = (pd.Timestamp(to_day) - first).days + 1
+    begins = _first_days(user_days, deployments, first)
+    streams = daily_streams(user_days, first=first, days=days, baseline_days=baseline_days)
+    series = _families(begins, days) * len(behaviours) * len(directions)
+    log_thresholds = np.log(average_run_length_years * DAYS_PER_YEAR * np.maximum(series, 1))
+    charts = run_charts(streams, log_thresholds)
+    return Run(first, streams, charts, log_thresholds, deployments, begins)
 
 
 def _known(
@@ -109,8 +147,9 @@ def _families(begins: dict[str, int], days: int) -> Integers:
     return np.searchsorted(np.array(sorted(begins.values())), np.arange(days), side="right")
 
 
-def _standing(streams: Streams, family: str, behaviour: str) -> Integers:
+def standing(run: Run, family: str, behaviour: str) -> Integers:
     """Stream that stands for a series on each day; -1 before there is one."""
+    streams = run.streams
     labels, days = streams.labels, streams.n.shape[1]
     own = (labels["deployment_family"] == family) & (labels["behaviour"] == behaviour)
     mine = np.flatnonzero(own)

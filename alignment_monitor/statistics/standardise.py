@@ -59,6 +59,7 @@ class Streams:
         clustering: how much larger than under independence the sampling variance is; at least 1.
         mix: stream x segment, reference mix.
         reference: stream x segment, baseline rate.
+        segments: name of each segment.
     """
 
     labels: pd.DataFrame
@@ -71,10 +72,13 @@ class Streams:
     clustering: Floats
     mix: Floats
     reference: Floats
+    segments: tuple[str, ...]
 
 
-def read_rows(user_days: pd.DataFrame, first: pd.Timestamp) -> tuple[Rows, pd.DataFrame]:
-    """Rows with an opportunity as arrays, days counted from the first, and labels of streams."""
+def read_rows(
+    user_days: pd.DataFrame, first: pd.Timestamp
+) -> tuple[Rows, pd.DataFrame, tuple[str, ...]]:
+    """Rows with an opportunity as arrays, days counted from the first; streams; segments."""
     frame = user_days[user_days["n_o"] > 0]
     coded = encode(frame, (*STREAM, "segment", "user_key", "day", "deployment"))
     streams = group(*(coded.codes[name] for name in STREAM))
@@ -91,7 +95,8 @@ def read_rows(user_days: pd.DataFrame, first: pd.Timestamp) -> tuple[Rows, pd.Da
         d_o,
         d_y,
     )
-    return rows, pd.DataFrame({name: coded.first(name, streams) for name in STREAM})
+    labels = pd.DataFrame({name: coded.first(name, streams) for name in STREAM})
+    return rows, labels, tuple(map(str, coded.labels["segment"]))
 
 
 def daily_streams(
@@ -105,7 +110,7 @@ def daily_streams(
         days: number of days.
         baseline_days: days with data that make a stream's baseline.
     """
-    rows, labels = read_rows(user_days, first)
+    rows, labels, segments = read_rows(user_days, first)
     shape = (len(labels), days)
     n = _sum_by_day(rows, rows.n, shape)
     with np.errstate(invalid="ignore"):
@@ -118,7 +123,7 @@ def daily_streams(
     mix, reference = _reference(past, len(labels))
     rate, spread, squared = _standardised(rows, shape, mix, reference)
     clustering = _clustering(spread, squared, end, total(mix * reference))
-    return Streams(labels, rows, n, plain, rate, spread, end, clustering, mix, reference)
+    return Streams(labels, rows, n, plain, rate, spread, end, clustering, mix, reference, segments)
 
 
 def window_rate(streams: Streams, stream: int, first: int, last: int) -> tuple[float, float, int]:

@@ -1,6 +1,7 @@
 """The demo on ten days: everything it promises that needs no 28 days of baseline."""
 
 import json
+import shutil
 from collections import Counter
 
 import duckdb
@@ -126,3 +127,22 @@ def test_a_second_demo_has_nothing_to_do(demo_home):
     assert "nothing to run" in result.stdout
     assert "simulated" in result.stdout.lower()
     assert len(requests(demo_home)) == asked
+
+
+def test_a_decision_is_recomputed_in_every_digit_and_late_data_shows(demo_home, tmp_path):
+    day = str(sorted({row["day"] for row in mart(demo_home, "drift_signals")})[-1])
+    words = ["explain", "MODEL/aurora/caving/up", day]
+    told = homes.invoke(*words, home=demo_home)
+    assert told.exit_code == 0, told.output
+    assert "identical in every digit" in told.output
+    assert "10 days from" in told.output
+    home = tmp_path / "late"
+    shutil.copytree(demo_home, home, ignore=shutil.ignore_patterns("dagster", "data_docs"))
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("delete from int_user_days where user_key < '8'")
+    late = homes.invoke(*words, home=home)
+    assert late.exit_code == 1
+    assert "n: stored" in late.output
+    wrong = homes.invoke("explain", "MODEL/aurora/wit/up", day, home=demo_home)
+    assert wrong.exit_code == 2
+    assert "MODEL/aurora/caving/up" in wrong.stderr

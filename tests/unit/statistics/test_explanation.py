@@ -1,0 +1,65 @@
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from alignment_monitor.statistics.detection import replay
+from alignment_monitor.statistics.edetector import log_statistic
+from alignment_monitor.statistics.explanation import ExplanationError, explain
+from benchmarks.detection_null import FIRST, deployments, simulated_user_days
+
+BEHAVIOURS = {"caving": (0.1, 0.3, 30.0), "substance": (0.85, 0.0, 30.0)}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return simulated_user_days(np.random.default_rng(1), behaviours=BEHAVIOURS)
+
+
+def run_to(rows, last, behaviours=tuple(BEHAVIOURS)):
+    days = FIRST + timedelta(days=last)
+    return replay(
+        rows,
+        deployments=deployments(),
+        behaviours=behaviours,
+        average_run_length_years=5.0,
+        from_day=days,
+        to_day=days,
+    )
+
+
+@pytest.mark.parametrize("last", [28, 30, 41, 45, 59])
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_the_steps_lead_to_the_statistic(rows, behaviour, direction, last):
+    told = explain(run_to(rows, last), "aurora", behaviour, direction)
+    assert told.watched
+    assert log_statistic(np.array([shift.after for shift in told.shifts])) == told.statistic
+    moved = sum(part.weight * (part.rate - part.reference) for part in told.parts if part.n)
+    assert told.level + moved == pytest.approx(told.rate, abs=1e-12)
+    assert sum(part.weight for part in told.parts) == pytest.approx(1)
+    assert told.n == pytest.approx(1 / (told.clustering * told.spread))
+    baseline = told.moments
+    sampling = baseline["rate"] * (1 - baseline["rate"]) / told.n
+    assert told.deviation == pytest.approx(np.sqrt(baseline["between"] + sampling))
+    sign = 1 if direction == "up" else -1
+    excess = sign * (told.rate - baseline["mean"]) - np.sqrt(baseline["mean_variance"])
+    assert told.z == pytest.approx(excess / (told.deviation * told.widening))
+    for shift in told.shifts:
+        grown = np.logaddexp(shift.before, 0) + shift.size * told.z - shift.log_mgf
+        assert shift.after == pytest.approx(min(grown, told.threshold + 2))
+
+
+def test_the_days_that_the_baseline_knew_are_named(rows):
+    young = explain(run_to(rows, 9), "aurora", "caving", "up")
+    assert young.learned == tuple(FIRST + timedelta(days=n) for n in range(10))
+    assert not young.watched
+    assert young.shifts == ()
+    older = explain(run_to(rows, 58), "aurora", "substance", "up")
+    assert older.learned == tuple(FIRST + timedelta(days=n) for n in range(31))
+
+
+def test_a_series_without_data_says_so(rows):
+    run = run_to(rows, 40, behaviours=(*BEHAVIOURS, "unearned_praise"))
+    with pytest.raises(ExplanationError, match=r"gave cause for unearned_praise by 2\d{3}-"):
+        explain(run, "aurora", "unearned_praise", "up")
