@@ -50,6 +50,7 @@ bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python -m benchmarks.budget_bias
 	@$(BIN)/python -m benchmarks.interval_coverage
 	@$(BIN)/python -m benchmarks.judging_throughput
+	@$(BIN)/python -m benchmarks.screener_speed
 	@for way in chat responses decisions batch; do $(BIN)/python -m benchmarks.chaos $$way; done
 	@$(BIN)/python -m benchmarks.poisoned
 

@@ -18,6 +18,7 @@ from alignment_monitor.cli.common import (
 from alignment_monitor.cli.explain import explain
 from alignment_monitor.cli.judge import judge_app
 from alignment_monitor.cli.labels import labels_app
+from alignment_monitor.cli.screener import screener_app
 from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(explain)
 app.add_typer(judge_app, name="judge")
 app.add_typer(labels_app, name="labels")
+app.add_typer(screener_app, name="screener")
 
 DATES = ["%Y-%m-%d"]
 LastDay = Annotated[

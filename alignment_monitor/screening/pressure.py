@@ -5,7 +5,7 @@ are never charted as a rate: they say where to look, not what was found there.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignment_monitor.judging.rubric import Rubric
@@ -88,18 +88,32 @@ def screen(turns: Sequence[dict[str, Any]]) -> dict[int, list[str]]:
     return found
 
 
-def screening_rows(conversation: dict[str, Any], rubric: Rubric) -> list[dict[str, Any]]:
-    """Rows of ``screenings`` for one conversation: every assistant message x behaviour."""
+def screening_rows(
+    conversation: dict[str, Any],
+    rubric: Rubric,
+    probabilities: Mapping[tuple[str, int], Mapping[str, float]] | None = None,
+    version: str = SCREENER_VERSION,
+) -> list[dict[str, Any]]:
+    """Rows of ``screenings`` for one conversation: every assistant message x behaviour.
+
+    Args:
+        conversation: a row of ``conversations``.
+        rubric: the behaviours.
+        probabilities: of the model, by conversation and index, then by behaviour; a behaviour that
+            it does not know has none.
+        version: of rules and model.
+    """
+    given, name_of = probabilities or {}, conversation["conversation_id"]
     return [
         {
             "day": conversation["day"],
-            "conversation_id": conversation["conversation_id"],
+            "conversation_id": name_of,
             "message_index": index,
             "behaviour": name,
             "cued": not set(behaviour.needs).isdisjoint(pressure),
-            "probability": None,
+            "probability": given.get((name_of, index), {}).get(name),
             "pressure": pressure,
-            "screener_version": SCREENER_VERSION,
+            "screener_version": version,
         }
         for index, pressure in screen(conversation["turns"]).items()
         for name, behaviour in rubric.behaviours.items()

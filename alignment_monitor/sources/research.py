@@ -98,13 +98,22 @@ def labelled_messages(path: Path) -> "Iterator[tuple[str, Labels]]":
     Raises:
         SourceFileError: the file cannot be read.
     """
+    for record, place, labels in labelled_records(path):
+        yield record["messages"][place]["content"], labels
+
+
+def labelled_records(path: Path) -> "Iterator[tuple[dict[str, Any], int, Labels]]":
+    """Each labelled assistant message: its whole record, its place in it, and its labels.
+
+    Raises:
+        SourceFileError: the file cannot be read.
+    """
     for _, record in read_file(path):
         if isinstance(record, RefusedError) or not is_research(record):
             continue
         for place, labels in _labels_of(record):
-            text = record["messages"][place]["content"]
-            if labels and text.strip():
-                yield text, labels
+            if labels and record["messages"][place]["content"].strip():
+                yield record, place, labels
 
 
 def _labels_of(record: Mapping[str, Any]) -> "Iterator[tuple[int, Labels | None]]":
