@@ -54,7 +54,7 @@ bench: $(STAMP) ## Slow simulations and timings
 	@for way in chat responses decisions batch; do $(BIN)/python -m benchmarks.chaos $$way; done
 	@$(BIN)/python -m benchmarks.poisoned
 
-bench-model: $(STAMP) ## A real small model as a judge, for about an hour
+bench-model: $(STAMP) ## A real small model as a judge, for half an hour
 	@$(BIN)/python -m benchmarks.real_model
 
 clean: ## Remove the virtual environment and the demo's home
