@@ -29,20 +29,18 @@ class Told:
         day: day decided on.
         steps: what led to it.
         recomputed: its row of drift_signals, from what is stored today.
-        stored: the row that was written; null if there is none.
+        stored: the row that was written.
     """
 
     series: str
     day: date
     steps: Explanation
     recomputed: dict[str, Any]
-    stored: dict[str, Any] | None
+    stored: dict[str, Any]
 
     @property
     def differing(self) -> tuple[str, ...]:
         """Columns in which the stored row differs, in any digit."""
-        if self.stored is None:
-            return ()
         return tuple(
             name
             for name, value in self.recomputed.items()
@@ -76,12 +74,12 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
         decided(run, family, behaviour, direction, detection.average_run_length_years)
     ).to_pylist()
     steps = explain(run, family, behaviour, direction)
-    return Told(series, day, steps, row, stored.get(series))
+    return Told(series, day, steps, row, stored[series])
 
 
 def _parsed(series: str, known: tuple[str, ...], day: date) -> tuple[str, str, str]:
     kind, *parts = series.split("/")
-    if kind != "MODEL" or len(parts) != 3 or (known and series not in known):
+    if kind != "MODEL" or series not in known:
         told = "\n  ".join(sorted(one for one in known if one.startswith("MODEL/")))
         raise ExplanationError(
             f"{series!r} is no MODEL series decided on {day}. "
@@ -170,9 +168,7 @@ def _test(steps: Explanation, row: dict[str, Any]) -> Iterator[str]:
 
 def _compared(told: Told) -> Iterator[str]:
     yield "Compared with what was decided then:"
-    if told.stored is None:
-        yield "no decision is stored for this day"
-    elif told.differing:
+    if told.differing:
         for name in told.differing:
             yield f"{name}: stored {told.stored[name]}, now {told.recomputed[name]}"
         yield "The data of this day or of earlier ones changed since, or settings did."

@@ -146,3 +146,6 @@ def test_a_decision_is_recomputed_in_every_digit_and_late_data_shows(demo_home, 
     wrong = homes.invoke("explain", "MODEL/aurora/wit/up", day, home=demo_home)
     assert wrong.exit_code == 2
     assert "MODEL/aurora/caving/up" in wrong.stderr
+    nowhere = homes.invoke(*words, home=tmp_path / "empty")
+    assert nowhere.exit_code == 2
+    assert "run that day first" in nowhere.stderr
