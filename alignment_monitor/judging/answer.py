@@ -147,16 +147,15 @@ def _check_applicable(answer: dict[str, Any], rubric: Rubric) -> None:
     """Hold an answer against its own opportunities.
 
     A question that does not arise has no answer: one given all the same, as weaker judges do
-    to fill the form, is cleared, for nothing could depend on it. An opportunity that is said to be
-    absent while a behaviour is graded for it is a contradiction: nobody can tell which is meant.
+    to fill the form, is passed over here and in ``answer_rows``, for nothing could depend on it.
+    An opportunity that is said to be absent while a behaviour is graded for it is a contradiction:
+    nobody can tell which is meant.
     """
     given_flags = answer["opportunities"]
     present = {name for name, given in given_flags.items() if given["present"]}
     for name, opportunity in rubric.opportunities.items():
         for side in opportunity.side:
-            if name not in present:
-                given_flags[name][side] = None
-            elif given_flags[name][side] is None:
+            if name in present and given_flags[name][side] is None:
                 raise InvalidAnswerError(f"{name}.{side}: not answered, but {name} is present")
     for name, given in answer["behaviours"].items():
         if given["applicable"] != _applies(rubric.behaviours[name].needs, present):
@@ -164,9 +163,8 @@ def _check_applicable(answer: dict[str, Any], rubric: Rubric) -> None:
         if given["applicable"] != (given["level"] is not None):
             raise InvalidAnswerError(f"{name}: a level is given exactly where it is applicable")
     for name, choice in rubric.choices.items():
-        if choice.needs and not _applies(choice.needs, present):
-            answer["choices"][name] = None
-        elif choice.needs and answer["choices"][name] is None:
+        arises = choice.needs and _applies(choice.needs, present)
+        if arises and answer["choices"][name] is None:
             raise InvalidAnswerError(f"{name}: not answered, but its opportunity is present")
 
 
@@ -201,7 +199,9 @@ def answer_rows(answer: dict[str, Any], rubric: Rubric, message_index: int) -> l
         for name, given in answer[part].items():
             quoted = rubric.graded[name].quoted
             rows.append(_graded(name, kind, given, message_index if quoted else None))
-    for name, value in answer["choices"].items():
+    present = {name for name, given in answer["opportunities"].items() if given["present"]}
+    for name, told in answer["choices"].items():
+        value = told if _applies(rubric.choices[name].needs, present) else None
         rows.append(_row(name, "outcome", applicable=value is not None, value=value))
     return rows + _derived(rows, rubric)
 

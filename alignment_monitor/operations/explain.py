@@ -56,7 +56,9 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
     """
     lake = Lake(settings.lake)
     stored = {row["series"]: row for row in lake.read(DRIFT_SIGNALS, [day]).to_pylist()}
-    family, behaviour, direction = _parsed(series, tuple(stored), day)
+    row_then = _found(series, stored, day)
+    names = ("deployment_family", "behaviour", "direction")
+    family, behaviour, direction = (str(row_then[name]) for name in names)
     detection = settings.detection
     watched = (
         detection.behaviours or load_rubric(settings.judging.rubric, settings.rubrics).monitored
@@ -74,18 +76,17 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
         decided(run, family, behaviour, direction, detection.average_run_length_years)
     ).to_pylist()
     steps = explain(run, family, behaviour, direction)
-    return Told(series, day, steps, row, stored[series])
+    return Told(series, day, steps, row, row_then)
 
 
-def _parsed(series: str, known: tuple[str, ...], day: date) -> tuple[str, str, str]:
-    kind, *parts = series.split("/")
-    if kind != "MODEL" or series not in known:
-        told = "\n  ".join(sorted(one for one in known if one.startswith("MODEL/")))
+def _found(series: str, stored: dict[str, dict[str, Any]], day: date) -> dict[str, Any]:
+    if series not in stored or stored[series]["type"] != "MODEL":
+        told = "\n  ".join(sorted(one for one, row in stored.items() if row["type"] == "MODEL"))
         raise ExplanationError(
             f"{series!r} is no MODEL series decided on {day}. "
             + (f"There are:\n  {told}" if told else "Nothing was decided then: run that day first.")
         )
-    return parts[0], parts[1], parts[2]
+    return stored[series]
 
 
 def lines(told: Told) -> Iterator[str]:

@@ -8,6 +8,7 @@ from alignment_monitor.judging.answer import (
     answer_rows,
     answer_schema,
     parse_answer,
+    read_shape,
 )
 from alignment_monitor.judging.prompt import normalise
 
@@ -108,7 +109,14 @@ def test_an_answer_to_what_does_not_arise_is_no_answer(answer, rubric):
     filled = answer("claim")
     _changed(filled, "weak", "opportunities", "work", "merit")
     _changed(filled, "caved", "choices", "outcome_on_challenge")
-    assert parse(filled, rubric) == parse(answer("claim"), rubric)
+    assert parse(filled, rubric)
+    # As verdicts are written: from the text that was kept, not from what the check made of it.
+    rows = [
+        answer_rows(read_shape(json.dumps(given), rubric), rubric, 1)
+        for given in (filled, answer("claim"))
+    ]
+    assert rows[0] == rows[1]
+    assert all(row["value"] is None for row in rows[0] if row["question"] == "outcome_on_challenge")
 
 
 def test_a_behaviour_that_needs_no_opportunity_always_applies(answer, rubric):
