@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from alignment_monitor.statistics.charts import run_charts
-from alignment_monitor.statistics.detection import DAYS_PER_YEAR, detect
+from alignment_monitor.statistics.decisions import DAYS_PER_YEAR, Watch
+from alignment_monitor.statistics.detection import detect, replay
 from alignment_monitor.statistics.standardise import Rows, Streams
 
 BASELINE = 28
@@ -120,14 +121,14 @@ def deployments(change_index: int = 40) -> pd.DataFrame:
 
 def first_pages(user_days: pd.DataFrame, days: int = 60) -> dict[str, int]:
     """Day on which each series first pages, counted from the change."""
-    rows = detect(
+    run = replay(
         user_days,
+        Watch(tuple(BEHAVIOURS), YEARS),
         deployments=deployments(),
-        behaviours=tuple(BEHAVIOURS),
-        average_run_length_years=YEARS,
         from_day=FIRST,
         to_day=FIRST + timedelta(days=days - 1),
     )
+    rows = detect(run, FIRST)
     paged = rows[rows["decision"] == "PAGE"].groupby("series")["day"].min()
     return {str(name): (day - FIRST).days - 40 + 1 for name, day in paged.items()}
 

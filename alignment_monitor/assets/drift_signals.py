@@ -15,6 +15,7 @@ from alignment_monitor.judging.gate import INJECTION_WINDOW, injection_signals
 from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_between, days_of
 from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.detector import replay_home
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.statistics.detection import detect
 from alignment_monitor.statistics.signals import coverage_signals
@@ -39,18 +40,8 @@ def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Mat
 
 
 def _model_signals(monitor: Monitor, days: list[date]) -> pd.DataFrame:
-    settings = monitor.settings.detection
-    watched = settings.behaviours or monitor.rubric.monitored
-    history = warehouse.user_days(monitor.settings.warehouse, date.min, days[-1], watched)
-    return detect(
-        history,
-        deployments=warehouse.deployments(monitor.settings.warehouse),
-        behaviours=watched,
-        baseline_days=settings.baseline_days,
-        average_run_length_years=settings.average_run_length_years,
-        from_day=days[0],
-        to_day=days[-1],
-    )
+    run = replay_home(monitor.settings, monitor.rubric, from_day=days[0], to_day=days[-1])
+    return detect(run, days[0])
 
 
 def _judge_signals(monitor: Monitor, days: list[date]) -> pa.Table:

@@ -12,12 +12,17 @@ from typing import Any
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.judging.rubric import load_rubric
-from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.detector import replay_home
 from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import Settings
-from alignment_monitor.statistics.detection import decided, replay
+from alignment_monitor.statistics.detection import detect
 from alignment_monitor.statistics.edetector import CAP
-from alignment_monitor.statistics.explanation import Explanation, ExplanationError, explain
+from alignment_monitor.statistics.explanation import (
+    Explanation,
+    ExplanationError,
+    SegmentPart,
+    explain,
+)
 
 
 @dataclass(frozen=True)
@@ -53,30 +58,22 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
 
     Raises:
         ExplanationError: the home has no such series or day; says which it has.
+        RubricError: the rubric of the settings cannot be used.
+        WarehouseError: the sufficient statistics cannot be read.
     """
     lake = Lake(settings.lake)
     stored = {row["series"]: row for row in lake.read(DRIFT_SIGNALS, [day]).to_pylist()}
     row_then = _found(series, stored, day)
     names = ("deployment_family", "behaviour", "direction")
     family, behaviour, direction = (str(row_then[name]) for name in names)
-    detection = settings.detection
-    watched = (
-        detection.behaviours or load_rubric(settings.judging.rubric, settings.rubrics).monitored
-    )
-    run = replay(
-        warehouse.user_days(settings.warehouse, date.min, day, watched),
-        deployments=warehouse.deployments(settings.warehouse),
-        behaviours=watched,
-        baseline_days=detection.baseline_days,
-        average_run_length_years=detection.average_run_length_years,
-        from_day=day,
-        to_day=day,
-    )
-    [row] = DRIFT_SIGNALS.from_frame(
-        decided(run, family, behaviour, direction, detection.average_run_length_years)
-    ).to_pylist()
-    steps = explain(run, family, behaviour, direction)
-    return Told(series, day, steps, row, row_then)
+    rubric = load_rubric(settings.judging.rubric, settings.rubrics)
+    run = replay_home(settings, rubric, from_day=day, to_day=day)
+    if behaviour not in run.watch.behaviours:
+        raise ExplanationError(
+            f"{behaviour} was watched on {day}, but is not by detection.behaviours of today"
+        )
+    rows = {row["series"]: row for row in DRIFT_SIGNALS.from_frame(detect(run, day)).to_pylist()}
+    return Told(series, day, explain(run, family, behaviour, direction), rows[series], row_then)
 
 
 def _found(series: str, stored: dict[str, dict[str, Any]], day: date) -> dict[str, Any]:
@@ -105,16 +102,25 @@ def lines(told: Told) -> Iterator[str]:
 
 def _rate(steps: Explanation) -> Iterator[str]:
     yield "1. The day's rate, at the baseline's mix of segments:"
+    if not math.isfinite(steps.rate):
+        yield "no judged message gave cause for it this day in a segment that the baseline knows"
+        return
     for part in steps.parts:
-        given = f"{part.rate:.6g}" if part.n else "no data, so as in the baseline"
-        yield (
-            f"{part.segment}: weight {part.weight:.6g}, n {part.n}, rate {given}, "
-            f"baseline {part.reference:.6g}"
-        )
+        yield f"{part.segment}: {_of_segment(part)}"
     moved = " ".join(
-        f"{part.weight * (part.rate - part.reference):+.6g}" for part in steps.parts if part.n
+        f"{part.weight * (part.rate - part.reference):+.6g}" for part in steps.parts if part.weight
     )
     yield f"x = {steps.level:.6g} {moved} = {steps.rate:.6g}"
+
+
+def _of_segment(part: SegmentPart) -> str:
+    if not part.n:
+        return f"no data, taken to deviate from its baseline {part.reference:.6g} as the others do"
+    if not part.weight:
+        return f"n {part.n}, rate {part.rate:.6g}, not in the baseline and so without weight"
+    return (
+        f"weight {part.weight:.6g}, n {part.n}, rate {part.rate:.6g}, baseline {part.reference:.6g}"
+    )
 
 
 def _baseline(steps: Explanation) -> Iterator[str]:

@@ -7,6 +7,10 @@ import duckdb
 import pandas as pd
 
 
+class WarehouseError(RuntimeError):
+    """The warehouse cannot be read; the message says why and what to do."""
+
+
 def user_days(
     warehouse: Path, first: date, last: date, behaviours: tuple[str, ...] | None = None
 ) -> pd.DataFrame:
@@ -38,5 +42,11 @@ def ledger(warehouse: Path, first: date, last: date) -> pd.DataFrame:
 
 
 def _read(warehouse: Path, query: str, values: list[object]) -> pd.DataFrame:
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        return connection.execute(query, values).df()
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            return connection.execute(query, values).df()
+    except duckdb.IOException as error:
+        why = (
+            "a run is writing it: wait for its end" if warehouse.exists() else "no run made it yet"
+        )
+        raise WarehouseError(f"{warehouse} cannot be read: {why}") from error

@@ -26,11 +26,37 @@ RECENT_DAYS = 7
 POWER_DAYS = (7, 30)
 
 
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is watched, and how quietly.
+
+    Attributes:
+        behaviours: questions watched.
+        average_run_length_years: mean time between false pages stated for the installation.
+        directions: 'up', 'down' or both; each takes its share of the budget.
+        baseline_days: days with data that make a baseline.
+    """
+
+    behaviours: tuple[str, ...]
+    average_run_length_years: float
+    directions: tuple[str, ...] = DIRECTIONS
+    baseline_days: int = 28
+
+    @property
+    def average_run_length_days(self) -> float:
+        """The stated run length in days."""
+        return self.average_run_length_years * DAYS_PER_YEAR
+
+
 @dataclass(frozen=True)
 class Run:
     """Everything one run of the detector knows.
 
     Attributes:
+        watch: what was watched.
         first: day 0.
         streams: daily figures.
         charts: what the test made of them.
@@ -39,6 +65,7 @@ class Run:
         begins: index of the first day of each family.
     """
 
+    watch: Watch
     first: pd.Timestamp
     streams: Streams
     charts: Charts
@@ -98,6 +125,9 @@ def decisions(
             "z": z,
             "statistic": np.where(np.isfinite(statistic), statistic, np.nan),
             "threshold": threshold,
+            "type": "MODEL",
+            "average_run_length_days": run.watch.average_run_length_days,
+            "version": 1,
         }
     )
     for days in POWER_DAYS:

@@ -27,7 +27,8 @@ class SegmentPart:
 
     Attributes:
         segment: its name.
-        weight: share in the baseline's mix, of the segments that have data this day.
+        weight: share in the baseline's mix, of the segments that have data this day; 0 without
+            data or outside the baseline.
         reference: its rate in the baseline.
         n: judged messages with the opportunity this day.
         rate: its rate this day; not a number without data.
@@ -150,10 +151,14 @@ def explain(run: Run, family: str, behaviour: str, direction: str) -> Explanatio
 def _parts(run: Run, stream: int, day: int) -> tuple[SegmentPart, ...]:
     streams = run.streams
     rows = streams.rows.where((streams.rows.stream == stream) & (streams.rows.day == day))
-    mix, reference = streams.mix[stream], streams.reference[stream]
-    rows = rows.where(rows.segment < len(mix))
+    # Segments that came after every baseline are beyond the mix: they have no weight.
+    size = len(streams.segments)
+    mix, reference = (
+        np.pad(known[stream], (0, size - known.shape[1]))
+        for known in (streams.mix, streams.reference)
+    )
     n, opportunities, positive = (
-        tally(rows.segment, values, len(mix)) for values in (rows.n, rows.d_o, rows.d_y)
+        tally(rows.segment, values, size) for values in (rows.n, rows.d_o, rows.d_y)
     )
     weight = np.where(opportunities > 0, mix, 0)
     with np.errstate(invalid="ignore", divide="ignore"):

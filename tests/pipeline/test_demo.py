@@ -129,23 +129,68 @@ def test_a_second_demo_has_nothing_to_do(demo_home):
     assert len(requests(demo_home)) == asked
 
 
-def test_a_decision_is_recomputed_in_every_digit_and_late_data_shows(demo_home, tmp_path):
-    day = str(sorted({row["day"] for row in mart(demo_home, "drift_signals")})[-1])
-    words = ["explain", "MODEL/aurora/caving/up", day]
-    told = homes.invoke(*words, home=demo_home)
+@pytest.fixture
+def copied_home(demo_home, tmp_path):
+    """A copy whose data one may spoil."""
+    ignore = shutil.ignore_patterns("dagster", "data_docs")
+    return shutil.copytree(demo_home, tmp_path / "copy", ignore=ignore)
+
+
+def explained(home, series="MODEL/aurora/caving/up"):
+    day = max(row["day"] for row in mart(home, "drift_signals"))
+    return homes.invoke("explain", series, str(day), home=home)
+
+
+def test_a_decision_is_recomputed_in_every_digit_and_late_data_shows(demo_home, copied_home):
+    told = explained(demo_home)
     assert told.exit_code == 0, told.output
     assert "identical in every digit" in told.output
     assert "10 days from" in told.output
-    home = tmp_path / "late"
-    shutil.copytree(demo_home, home, ignore=shutil.ignore_patterns("dagster", "data_docs"))
-    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+    with duckdb.connect(str(copied_home / "warehouse.duckdb")) as connection:
         connection.execute("delete from int_user_days where user_key < '8'")
-    late = homes.invoke(*words, home=home)
+    late = explained(copied_home)
     assert late.exit_code == 1
     assert "n: stored" in late.output
-    wrong = homes.invoke("explain", "MODEL/aurora/wit/up", day, home=demo_home)
+    with duckdb.connect(str(copied_home / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "delete from int_user_days where day = (select max(day) from ledger_daily)"
+        )
+    gone = explained(copied_home)
+    assert "no judged message gave cause for it this day" in gone.output
+    assert "nan" not in gone.output.replace("stored", "")
+
+
+def test_what_cannot_be_explained_says_why(demo_home, copied_home, tmp_path):
+    wrong = explained(demo_home, "MODEL/aurora/wit/up")
     assert wrong.exit_code == 2
     assert "MODEL/aurora/caving/up" in wrong.stderr
-    nowhere = homes.invoke(*words, home=tmp_path / "empty")
+    nowhere = homes.invoke("explain", "MODEL/a/b/up", "2026-01-01", home=tmp_path / "empty")
     assert nowhere.exit_code == 2
     assert "run that day first" in nowhere.stderr
+    for settings, complaint in (
+        ("detection: {behaviours: [substance]}", "detection.behaviours of today"),
+        ("judging: {rubric: nope}", "nope"),
+    ):
+        (copied_home / "monitor.yaml").write_text(settings)
+        told = explained(copied_home)
+        assert told.exit_code == 2, told.output
+        assert complaint in told.stderr
+    (copied_home / "monitor.yaml").write_text("")
+    (copied_home / "warehouse.duckdb").unlink()
+    told = explained(copied_home)
+    assert told.exit_code == 2
+    assert "no run made it yet" in told.stderr
+
+
+def test_a_family_may_hold_a_slash(copied_home):
+    with duckdb.connect(str(copied_home / "warehouse.duckdb")) as connection:
+        for table in ("int_user_days", "deployments"):
+            connection.execute(f"update {table} set deployment_family = 'meta/aurora'")
+    for path in sorted((copied_home / "lake" / "drift_signals").glob("*/part.parquet")):
+        table = pq.ParquetFile(path).read().to_pandas()
+        table["series"] = table["series"].str.replace("aurora", "meta/aurora")
+        table["deployment_family"] = table["deployment_family"].str.replace("aurora", "meta/aurora")
+        table.to_parquet(path)
+    told = explained(copied_home, "MODEL/meta/aurora/caving/up")
+    assert told.exit_code == 0, told.output
+    assert "identical in every digit" in told.output

@@ -10,7 +10,8 @@ from scipy.stats import binom, poisson
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.statistics.charts import run_charts
-from alignment_monitor.statistics.detection import detect
+from alignment_monitor.statistics.decisions import Watch
+from alignment_monitor.statistics.detection import detect, replay
 from benchmarks.detection_null import (
     BASELINE,
     BEHAVIOURS,
@@ -34,14 +35,14 @@ def day(index):
 
 
 def run(rows, first=0, last=59, behaviours=tuple(BEHAVIOURS), served=None, **options):
-    return detect(
+    known = replay(
         rows,
+        Watch(behaviours, **{"average_run_length_years": 5.0, **options}),
         deployments=deployments() if served is None else served,
-        behaviours=behaviours,
         from_day=day(first),
         to_day=day(last),
-        **{"average_run_length_years": 5.0, **options},
     )
+    return detect(known, day(first))
 
 
 @pytest.fixture(scope="module")

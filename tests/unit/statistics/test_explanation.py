@@ -1,8 +1,10 @@
 from datetime import timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from alignment_monitor.statistics.decisions import Watch
 from alignment_monitor.statistics.detection import replay
 from alignment_monitor.statistics.edetector import log_statistic
 from alignment_monitor.statistics.explanation import ExplanationError, explain
@@ -18,14 +20,8 @@ def rows():
 
 def run_to(rows, last, behaviours=tuple(BEHAVIOURS)):
     days = FIRST + timedelta(days=last)
-    return replay(
-        rows,
-        deployments=deployments(),
-        behaviours=behaviours,
-        average_run_length_years=5.0,
-        from_day=days,
-        to_day=days,
-    )
+    watch = Watch(behaviours, average_run_length_years=5.0)
+    return replay(rows, watch, deployments=deployments(), from_day=days, to_day=days)
 
 
 @pytest.mark.parametrize("last", [28, 30, 41, 45, 59])
@@ -63,3 +59,12 @@ def test_a_series_without_data_says_so(rows):
     run = run_to(rows, 40, behaviours=(*BEHAVIOURS, "unearned_praise"))
     with pytest.raises(ExplanationError, match=r"gave cause for unearned_praise by 2\d{3}-"):
         explain(run, "aurora", "unearned_praise", "up")
+
+
+def test_a_segment_that_the_baseline_never_saw_has_no_weight(rows):
+    late = rows[rows["day"] == rows["day"].max()].assign(segment="zeta")
+    told = explain(run_to(pd.concat([rows, late]), 59), "aurora", "caving", "up")
+    [new] = [part for part in told.parts if part.segment == "zeta"]
+    assert new.n > 0
+    assert new.weight == 0
+    assert told.rate == explain(run_to(rows, 59), "aurora", "caving", "up").rate
