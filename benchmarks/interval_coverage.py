@@ -31,11 +31,11 @@ from benchmarks.judged_world import (
     JUDGED,
     LEVELS,
     USERS,
+    Case,
     Judged,
     allocation,
     drawn,
     judged,
-    truth,
 )
 
 SEEDS = {"report": 20260, "tune": 7}
@@ -79,12 +79,9 @@ def window(rng: np.random.Generator, sample: Judged, *, conditional: bool) -> li
 
 @dataclass(frozen=True)
 class Line:
-    """One case of row 16: what both ways to draw gold achieve."""
+    """What both ways to draw gold achieve in one case."""
 
-    days: int
-    base: float
-    drift: bool
-    conditional: bool
+    case: Case
     coverage: float
     gold_coverage: float
     width: float
@@ -94,49 +91,33 @@ class Line:
     replications: int
 
 
-def cases(rng: np.random.Generator, replications: int) -> Iterator[Line]:
-    """Coverage and width by window, base rate, drift and kind of rate."""
+def cases() -> Iterator[Case]:
+    """Windows, base rates, drift and kinds of rate."""
     for conditional in (False, True):
         for base in BASES if not conditional else BASES[1:2]:
             for drift in (False, True):
                 for days in WINDOWS:
-                    yield case(rng, replications, days, base, drift, conditional)
+                    yield Case(days, base, drift, conditional)
 
 
-def case(
-    rng: np.random.Generator,
-    replications: int,
-    days: int,
-    base: float,
-    drift: bool,
-    conditional: bool,
-) -> Line:
+def achieved(rng: np.random.Generator, case: Case, replications: int) -> Line:
     """One line, replications simulated a few at a time to spare memory."""
-    true, hits, widths, errors = truth(base, conditional), [], [], []
+    hits, widths, errors = [], [], []
     for start in range(0, replications, BATCH):
-        sample = judged(
-            rng,
-            replications=min(BATCH, replications - start),
-            days=days,
-            base=base,
-            drift=drift,
-            conditional=conditional,
-        )
-        both = window(rng, sample, conditional=conditional)
-        hits.append([(each.lower <= true) & (true <= each.upper) for each in both])
+        sample = judged(rng, case, min(BATCH, replications - start))
+        both = window(rng, sample, conditional=case.conditional)
+        hits.append([(each.lower <= case.truth) & (case.truth <= each.upper) for each in both])
         widths.append([each.upper - each.lower for each in both])
-        errors.append(both[0].rate - true)
+        errors.append(both[0].rate - case.truth)
     covered, width = (np.concatenate(part, axis=1).mean(axis=1) for part in (hits, widths))
     error = np.concatenate(errors)
     spread = error.std() / np.sqrt(replications)
-    return Line(
-        days, base, drift, conditional, *covered, *width, error.mean(), spread, replications
-    )
+    return Line(case, *covered, *width, error.mean(), spread, replications)
 
 
 @dataclass(frozen=True)
 class Year:
-    """One figure of row 17: shares of simulated years in which an interval is ever wrong."""
+    """One figure since a deployment: shares of years in which an interval is ever wrong."""
 
     name: str
     fixed: float
@@ -160,19 +141,12 @@ def ever_missed_fixed(estimate: Floats, variance: Floats, true: float) -> Floats
 
 def years(rng: np.random.Generator, name: str, count: int, base: float, kind: str) -> Year:
     """Years of a figure of one kind, tuned on the 28 days before their first day."""
-    parts = []
+    parts, case = [], Case(BEFORE + YEAR, base, conditional=kind == "ratio")
     for start in range(0, count, YEARS_AT_ONCE):
-        sample = judged(
-            rng,
-            replications=min(YEARS_AT_ONCE, count - start),
-            days=BEFORE + YEAR,
-            base=base,
-            drift=False,
-            conditional=kind == "ratio",
-        )
+        sample = judged(rng, case, min(YEARS_AT_ONCE, count - start))
         # On the judge's scale the rate of what the judge flags is itself the truth.
         outcome = labelled(rng, sample) if kind == "labels" else sample.event
-        parts.append(looked_at(*daily(sample, outcome), truth(base, kind == "ratio"), kind))
+        parts.append(looked_at(*daily(sample, outcome), case.truth, kind))
     shares = np.concatenate(parts, axis=1).mean(axis=1)
     return Year(name, *shares, count)
 
@@ -240,11 +214,11 @@ def plus_minus(share: float, count: int) -> str:
 
 
 def report_windows(lines: list[Line]) -> str:
-    """The table of row 16."""
+    """The table of windows."""
     rows = [
         (
-            f"{line.days} days, {'of opportunities' if line.conditional else 'of all'}, "
-            f"{line.base:.0%}{', judge drifts' if line.drift else ''}",
+            f"{line.case.days} days, {'of opportunities' if line.case.conditional else 'of all'}, "
+            f"{line.case.base:.0%}{', judge drifts' if line.case.drift else ''}",
             plus_minus(line.coverage, line.replications),
             plus_minus(line.gold_coverage, line.replications),
             f"{100 * line.width:.1f}",
@@ -262,7 +236,7 @@ def report_windows(lines: list[Line]) -> str:
 
 
 def report_years(lines: list[Year]) -> str:
-    """The table of row 17."""
+    """The table of years."""
     rows = [
         (
             line.name,
@@ -289,7 +263,7 @@ def main() -> None:
     options = parser.parse_args()
     seed = SEEDS["tune" if options.tune else "report"]
     windows, since = (np.random.default_rng([seed, part]) for part in range(2))
-    lines = list(cases(windows, options.replications))
+    lines = [achieved(windows, case, options.replications) for case in cases()]
     figures = [years(since, name, options.years, 0.10, kind) for kind, name in KINDS.items()]
     text = (
         f"{JUDGED} judged and {GOLD} gold labels a day, {USERS} users who come back; seed {seed}; "

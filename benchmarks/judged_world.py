@@ -43,6 +43,31 @@ DRIFTED = np.array([0.60, 0.11])
 
 
 @dataclass(frozen=True)
+class Case:
+    """What is simulated.
+
+    Attributes:
+        days: length of a replication.
+        base: rate of the process behind events.
+        drift: whether the judge becomes laxer from the middle on.
+        conditional: whether only some messages offer an opportunity.
+    """
+
+    days: int
+    base: float
+    drift: bool = False
+    conditional: bool = False
+
+    @property
+    def truth(self) -> float:
+        """Events per message of traffic, or per opportunity."""
+        if not self.conditional:
+            return self.base
+        joint = LEVELS * OFFERED
+        return float(joint @ rates(self.base) @ SEGMENTS / joint.sum())
+
+
+@dataclass(frozen=True)
 class Judged:
     """Judged messages of all replications, one element each."""
 
@@ -61,16 +86,9 @@ def rates(base: float) -> Floats:
     return base * RISK / (LEVELS @ RISK @ SEGMENTS)
 
 
-def judged(
-    rng: np.random.Generator,
-    *,
-    replications: int,
-    days: int,
-    base: float,
-    drift: bool,
-    conditional: bool,
-) -> Judged:
+def judged(rng: np.random.Generator, case: Case, replications: int) -> Judged:
     """Messages as sampled and judged: a few users send much more than the others."""
+    days = case.days
     size = replications * days * JUDGED
     cell = np.repeat(np.arange(replications), days * JUDGED)
     day = np.tile(np.repeat(np.arange(days), JUDGED), replications)
@@ -81,10 +99,10 @@ def judged(
     stay = (day + slot % LIFETIME) // LIFETIME
     user = (cell * (days // LIFETIME + 2) + stay) * USERS + slot
     factor = USER_FACTORS[rng.integers(0, 2, int(user.max()) + 1)]
-    offered = rng.random(size) < OFFERED[level] if conditional else np.ones(size, dtype=bool)
+    offered = rng.random(size) < OFFERED[level] if case.conditional else np.ones(size, dtype=bool)
     # Events are as frequent per opportunity as they would be per message.
-    event = offered & (rng.random(size) < rates(base)[level, segment] * factor[user])
-    errors = np.where((drift & (2 * day >= days))[:, None], DRIFTED, JUDGE)
+    event = offered & (rng.random(size) < rates(case.base)[level, segment] * factor[user])
+    errors = np.where((case.drift & (2 * day >= days))[:, None], DRIFTED, JUDGE)
     verdict = rng.random(size) < np.where(event, errors[:, 0], errors[:, 1])
     return Judged(
         cell,
@@ -96,14 +114,6 @@ def judged(
         offered.astype(float),
         verdict.astype(np.int64),
     )
-
-
-def truth(base: float, conditional: bool) -> float:
-    """Events per message of traffic, or per opportunity."""
-    if not conditional:
-        return base
-    joint = LEVELS * OFFERED
-    return float(joint @ rates(base) @ SEGMENTS / joint.sum())
 
 
 def allocation() -> Integers:

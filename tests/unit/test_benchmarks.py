@@ -15,7 +15,7 @@ from alignment_monitor.judging.known import load_sentinels
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.judging.window import make_unit
 from alignment_monitor.settings import SIMULATED_MODEL, Judge
-from benchmarks import budget_bias, common, judging_throughput, real_model
+from benchmarks import budget_bias, common, contestants, judging_throughput, real_model
 from tests.fakes.audits import right_answer
 
 
@@ -31,14 +31,14 @@ def test_a_section_of_the_page_is_replaced_and_nothing_else(tmp_path):
 
 def test_each_benchmark_has_its_section_on_the_page():
     text = common.PAGE.read_text()
-    for name in ("judging_throughput", "budget_bias", "real_model"):
+    for name in ("judging_throughput", "budget_bias", "interval_coverage", "real_model"):
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
 
 
 def test_every_peer_is_pinned_in_plain_lines():
     lines = common.PEERS.read_text().splitlines()
     assert all(line.count("==") == 1 for line in lines)
-    for packages in judging_throughput.PEERS.values():
+    for packages in contestants.PEERS.values():
         assert len(common.pinned(*packages)) == len(packages)
 
 
@@ -46,7 +46,7 @@ def test_the_inlined_schema_asks_for_the_same_answer():
     jsonschema = pytest.importorskip("jsonschema")
     rubric = load_rubric()
     schema = answer_schema(rubric)
-    inlined = judging_throughput.inlined(schema, schema["$defs"])
+    inlined = contestants.inlined(schema, schema["$defs"])
     assert "$ref" not in json.dumps(inlined)
     for reference in references_of(next(iter(load_sentinels().values()))):
         given = right_answer(reference, rubric)
@@ -60,8 +60,8 @@ def test_loop_and_engine_put_the_same_calls_to_a_real_server(tmp_path):
     assert len({unit.key for unit in units}) == 12
     with judging_throughput.judge_server(tmp_path) as base_url:
         judge = Judge(base_url=base_url, simulated=True, model=SIMULATED_MODEL)
-        bare = judging_throughput.bare(units, judge, rubric)
-        engine = judging_throughput.engine(units, judge, rubric, tmp_path)
+        bare = contestants.bare(units, judge, rubric)
+        engine = contestants.engine(units, judge, rubric, tmp_path)
     assert (bare.completed, engine.completed) == (12, 12)
     assert min(bare.seconds, engine.seconds) >= judging_throughput.LATENCY_MS / 1000
 
