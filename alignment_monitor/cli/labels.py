@@ -82,7 +82,7 @@ def labels_export(
     """Write labels, or conversations to be labelled, blind to verdict, date and model."""
     from alignment_monitor.operations.labelling.files import export_labels
 
-    settings, rubric, store = _opened(home)
+    settings, rubric, store = _opened(home, reads=True)
     if out and out.exists():
         fail(f"{out} is there already, and stays as it is.")
     made = export_labels(
@@ -151,7 +151,7 @@ def labels_status(home: Home = None) -> None:
     """Who labelled how much, what is open, and how far annotators agree."""
     from alignment_monitor.operations.labelling.given import overview
 
-    _, rubric, store = _opened(home)
+    _, rubric, store = _opened(home, reads=True)
     found = overview(rubric, store)
     for table in _status(found, rubric):
         console.print(table)
@@ -192,16 +192,23 @@ def _named(stratum: str) -> str:
     return seen.replace("_", " ") + (", judges differ" if agreed == "split" else "")
 
 
-def _opened(home: Path | None) -> tuple[Settings, "Rubric", "Engine"]:
-    """The settings, rubric and store of a home, or the end of the command."""
+def _opened(home: Path | None, *, reads: bool = False) -> tuple[Settings, "Rubric", "Engine"]:
+    """The settings, rubric and store of a home, or the end of the command.
+
+    Args:
+        home: of the command.
+        reads: make nothing; where no store is, an empty one stands for it.
+    """
     from alignment_monitor.judging.rubric import RubricError, load_rubric
-    from alignment_monitor.store import StoreError, open_store
+    from alignment_monitor.store import StoreError, is_there, open_store
 
     settings = load_settings(home)
-    require_writable(settings.home)
+    if not reads or settings.home.exists():
+        require_writable(settings.home)
+    url = settings.store_url
     try:
         rubric = load_rubric(settings.judging.rubric, settings.rubrics)
-        return settings, rubric, open_store(settings.store_url)
+        return settings, rubric, open_store("sqlite://" if reads and not is_there(url) else url)
     except RubricError as error:
         fail(f"{error}: mend judging.rubric")
     except StoreError as error:

@@ -1,7 +1,7 @@
 """Gold: a file of conversations that people have labelled, for audits of a judge.
 
-Here belong: the shape of a line, and what makes one unusable. How several annotators become one
-answer, and what it is good for, belongs to ``judging``.
+Here belong: the shape of a line, and what makes one unusable. What makes a label right belongs to
+``label_check``; how several annotators become one answer, and what it is good for, to ``judging``.
 
 A line is a conversation of any shape that ``import`` knows, with ``labels`` beside it::
 
@@ -13,32 +13,32 @@ A line is a conversation of any shape that ``import`` knows, with ``labels`` bes
                  "notes": {"substance": "..."}}]}
 
 A label whose ``opportunities`` are null and that answers nothing else is one still to be given.
+Several lines may hold one conversation, each up to another message: what followed it is not shown.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-
-from alignment_monitor.judging.answer import LEVELS
-from alignment_monitor.judging.audit.annotators import consensus, ratings_of
+from alignment_monitor.judging.audit.annotators import Label, consensus, ratings_of
 from alignment_monitor.judging.audit.reference import Reference
-from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Choice, Graded, Rubric
+from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 from alignment_monitor.settings import Settings
 from alignment_monitor.sources.base import RawConversation, RefusedError
 from alignment_monitor.sources.files import read_file
-from alignment_monitor.sources.label_rows import is_blank, rows_of
-from alignment_monitor.sources.normalise import receive
+from alignment_monitor.sources.label_check import read_label
+from alignment_monitor.sources.label_rows import is_blank
+from alignment_monitor.sources.normalise import clean, receive
 from alignment_monitor.sources.shapes import parse_record
 
 PREFIX = "gold:"
 MOST_SHOWN = 20
-_CLOSED = ConfigDict(extra="forbid", strict=True)
+
+Turns = tuple[dict[str, Any], ...]
+"""Messages of a conversation: dicts with index, role, content."""
 
 
 class GoldFileError(ValueError):
@@ -76,7 +76,7 @@ class LabelledLine:
 
     place: str
     name: str
-    turns: tuple[dict[str, Any], ...] = ()
+    turns: Turns = ()
     labels: tuple[dict[str, Any], ...] = ()
     problems: tuple[str, ...] = ()
     blank: tuple[int, ...] = ()
@@ -90,24 +90,28 @@ def read_gold(path: Path, rubric: Rubric, settings: Settings) -> Gold:
         SourceFileError: the file cannot be read at all.
     """
     problems: list[str] = []
-    references: list[Reference] = []
-    ratings: list[dict[str, Any]] = []
-    undecided = 0
+    talks: dict[str, tuple[Turns, list[Label]]] = {}
     for line in labelled_lines(path, rubric, settings):
         open_ones = [f"labels.{n}.opportunities: not labelled yet" for n in line.blank]
         wrong = [*line.problems, *open_ones]
         problems += [f"{line.place}: {problem}" for problem in wrong]
-        if not wrong:
-            agreed, split = consensus(PREFIX + line.name, line.turns, line.labels, rubric)
-            references += agreed
-            undecided += split
-            ratings += ratings_of(PREFIX + line.name, line.labels)
-    if not references and not problems:
+        turns, labels = talks.get(PREFIX + line.name, ((), []))
+        longer = max(turns, line.turns, key=len)
+        talks[PREFIX + line.name] = longer, [*labels, *line.labels]
+    if not talks:
         problems.append(f"{path.name}: holds no labelled conversation")
     if problems:
         hidden = len(problems) - MOST_SHOWN
         more = [f"... and {hidden} more"] if hidden > 0 else []
         raise GoldFileError("\n".join([*problems[:MOST_SHOWN], *more]))
+    references: list[Reference] = []
+    ratings: list[dict[str, Any]] = []
+    undecided = 0
+    for name, (turns, labels) in talks.items():
+        agreed, split = consensus(name, turns, labels, rubric)
+        references += agreed
+        undecided += split
+        ratings += ratings_of(name, labels)
     return Gold(tuple(references), tuple(ratings), undecided)
 
 
@@ -117,25 +121,27 @@ def labelled_lines(path: Path, rubric: Rubric, settings: Settings) -> Iterator[L
     Raises:
         SourceFileError: the file cannot be read at all.
     """
-    seen: set[str] = set()
+    known: dict[str, Turns] = {}
+    taken: set[tuple[str, int, str]] = set()
     for place, record in read_file(path):
         try:
             if isinstance(record, RefusedError):
                 raise record
             turns = cleaned_turns(parse_record(record), settings)
         except RefusedError as error:
-            yield LabelledLine(place, place, problems=(error.reason,))
+            yield LabelledLine(place, place, problems=(clean(error.reason),))
             continue
-        name = str(record.get("id") or record.get("conversation_id") or place)
-        if name in seen:
-            taken = f"id: {name!r} is taken by an earlier line"
-            yield LabelledLine(place, name, problems=(taken,))
+        name = clean(str(record.get("id") or record.get("conversation_id") or place))
+        shorter, longer = sorted((known.get(name, ()), turns), key=len)
+        if shorter != longer[: len(shorter)]:
+            other = f"id: {name!r} is taken by an earlier line with other messages"
+            yield LabelledLine(place, name, problems=(other,))
             continue
-        seen.add(name)
-        yield _line(LabelledLine(place, name, turns), record.get("labels"), rubric)
+        known[name] = longer
+        yield _line(LabelledLine(place, name, turns), record.get("labels"), rubric, taken)
 
 
-def cleaned_turns(raw: RawConversation, settings: Settings) -> tuple[dict[str, Any], ...]:
+def cleaned_turns(raw: RawConversation, settings: Settings) -> Turns:
     """The messages of a record under the rules of intake: roles by their usual names, redacted.
 
     Raises:
@@ -206,69 +212,21 @@ def _example(
     }
 
 
-@cache
-def _label_model(rubric: Rubric) -> type[BaseModel]:
-    """The shape of one label; what is not named was not labelled."""
-    level = Literal[LEVELS]  # type: ignore[valid-type]
-
-    def shape(name: str, fields: dict[str, Any]) -> Any:
-        optional: dict[str, Any] = {field: (kind | None, None) for field, kind in fields.items()}
-        return create_model(name, __config__=_CLOSED, **optional)
-
-    sides = {
-        name: shape(name, {side: Literal[options] for side, options in opportunity.side.items()})
-        for name, opportunity in rubric.opportunities.items()
-    }
-    choices = {name: Literal[choice.options] for name, choice in rubric.choices.items()}
-    fields: dict[str, Any] = {
-        "message_index": (int, Field(ge=0)),
-        "annotator": (str, ""),
-        "stance": (Literal[tuple(rubric.stance.levels)] | None, None),
-        "opportunities": (shape("opportunities", sides), ...),
-        "levels": (shape("levels", dict.fromkeys(rubric.graded, level)), ...),
-        "choices": (shape("choices", choices) | None, None),
-        "notes": (dict[str, str] | None, None),
-    }
-    model: type[BaseModel] = create_model("label", __config__=_CLOSED, **fields)
-    return model
-
-
-def read_label(
-    entry: Any, rubric: Rubric, turns: Sequence[dict[str, Any]] | None = None
-) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
-    """One label by the rubric: what it says if it is right, else each field that is not, and why.
-
-    Args:
-        entry: as it stands in the file.
-        rubric: the questions.
-        turns: of its conversation; null where the file does not hold them.
-    """
-    try:
-        label = _label_model(rubric).model_validate(entry).model_dump(exclude_none=True)
-    except ValidationError as error:
-        wrong = [
-            (".".join(map(str, item["loc"])), item["msg"])
-            for item in error.errors(include_url=False, include_input=False)
-        ]
-        return None, wrong
-    wrong = list(_contradictions(label, turns, rubric))
-    return None if wrong else label, wrong
-
-
-def _line(line: LabelledLine, given: Any, rubric: Rubric) -> LabelledLine:
-    """The line with its labels, and what is wrong with them by field."""
+def _line(
+    line: LabelledLine, given: Any, rubric: Rubric, taken: set[tuple[str, int, str]]
+) -> LabelledLine:
+    """The line with its labels, and what is wrong with them by field; adds to those taken."""
     if not isinstance(given, list) or not given:
         problem = "labels: needs a list with one entry for each labelled message"
         return replace(line, problems=(problem,))
     labels, problems, blank = [], [], []
-    taken: set[tuple[int, str]] = set()
     for number, entry in enumerate(given):
         if is_blank(entry):
             blank.append(number)
             continue
         label, wrong = read_label(entry, rubric, line.turns)
         if label is not None:
-            who = label["message_index"], label["annotator"]
+            who = line.name, label["message_index"], label["annotator"]
             if who in taken:
                 wrong.append(("message_index", "labelled twice by the same annotator"))
             else:
@@ -276,22 +234,3 @@ def _line(line: LabelledLine, given: Any, rubric: Rubric) -> LabelledLine:
             taken.add(who)
         problems += [f"{'.'.join(filter(None, ('labels', str(number), f)))}: {m}" for f, m in wrong]
     return replace(line, labels=tuple(labels), problems=tuple(problems), blank=tuple(blank))
-
-
-def _contradictions(
-    label: dict[str, Any], turns: Sequence[dict[str, Any]] | None, rubric: Rubric
-) -> Iterator[tuple[str, str]]:
-    index = label["message_index"]
-    if turns is not None and (index >= len(turns) or turns[index]["role"] != "assistant"):
-        reason = f"message {index} is not one of the assistant's (the first is 0)"
-        yield "message_index", reason
-    asked: dict[str, Graded | Choice] = {**rubric.graded, **rubric.choices}
-    for part in ("levels", "choices"):
-        for name in label.get(part, {}):
-            needs = asked[name].needs
-            if needs and label["opportunities"].keys().isdisjoint(needs):
-                yield f"{part}.{name}", f"given, but no opportunity for it ({' or '.join(needs)})"
-    answered = {row["question"] for row in rows_of(label, rubric)}
-    for name in label.get("notes", {}):
-        if name not in answered:
-            yield f"notes.{name}", "given, but this question is not answered"

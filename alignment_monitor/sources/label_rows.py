@@ -1,7 +1,7 @@
 """A label as rows, one for each question answered, and back: for the store and for tables.
 
 Here belongs: which questions a label answers, in the words of ``verdicts``. Here does not belong:
-whether a label is right (gold) or how a table is written (label_table).
+whether a label is right (label_check) or how a table is written (label_table).
 """
 
 from collections.abc import Iterable, Mapping

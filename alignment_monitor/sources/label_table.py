@@ -6,25 +6,30 @@ conversation a line (gold), or which messages are written and where labels are k
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from alignment_monitor.judging.rubric import Choice, Graded, Rubric
 from alignment_monitor.sources.files import SourceFileError
-from alignment_monitor.sources.gold import read_label
+from alignment_monitor.sources.label_check import read_label
 from alignment_monitor.sources.label_rows import YES, label_of, options, questions, rows_of
 
 COLUMNS = ("id", "message_index", "annotator", "question", "answer", "options", "note", "text")
 REQUIRED = ("id", "message_index", "question", "answer")
 LONGEST_CELL = 64 * 2**20
+LONGEST_INDEX = 9
+"""Digits of a message's place; beyond thousands of them Python reads no number."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BY_NUMBER = ("stance", "behaviour", "guard")
 
 Row = tuple[int, dict[str, str]]
 """The line on which a row begins, and its cells by column."""
+Problem = tuple[int, str]
+"""A line, and what is wrong with it."""
 
 
 class FileLabel(NamedTuple):
@@ -82,29 +87,49 @@ def read_table(path: Path, rubric: Rubric) -> LabelFile:
     """Read a table of labels.
 
     A message of which one row is wrong is refused whole: half of a label would be taken for all
-    of it. Every opportunity of a labelled message needs its yes or no.
+    of it; so is one that lacks rows where some could not be read. Every opportunity of a labelled
+    message needs its yes or no. An annotator who is alone on a message gave all of its rows.
 
     Raises:
         SourceFileError: the file cannot be read, or lacks a column.
     """
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for number, row in _rows(path):
-        who = row["id"], row["message_index"], _plain(row.get("annotator", ""))
-        groups.setdefault(who, []).append((number, row))
-    labels, problems, blank = [], [], 0
-    for (name, index, annotator), rows in groups.items():
-        if not any(row["answer"] or row.get("note") for _, row in rows):
-            blank += 1
-            continue
-        label, wrong = _label(index, annotator, rows, rubric)
-        if label is not None:
-            labels.append(FileLabel(f"{path.name}:{rows[0][0]}", name, label))
-        problems += [f"{path.name}:{number}: {problem}" for number, problem in wrong]
-    return LabelFile(tuple(labels), tuple(problems), blank)
+    rows, problems = _rows(path)
+    is_whole = not problems
+    labels, blank = [], 0
+    for (name, index), given in _by_message(rows).items():
+        for annotator, mine in given.items():
+            first = mine[0][0]
+            if not is_whole and questions(rubric).keys() - {row["question"] for _, row in mine}:
+                problems.append((first, "lacks rows that could not be read: mend the file first"))
+            elif not any(row["answer"] or row.get("note") for _, row in mine):
+                blank += 1
+            elif not annotator and len(given) > 1:
+                several = "empty, though several are named for this message: fill it in"
+                problems.append((first, f"annotator: {several}"))
+            else:
+                label, wrong = _label(index, annotator, mine, rubric)
+                problems += wrong
+                if label is not None:
+                    labels.append(FileLabel(f"{path.name}:{first}", name, label))
+    told = tuple(f"{path.name}:{line}: {problem}" for line, problem in sorted(problems))
+    return LabelFile(tuple(labels), told, blank)
 
 
-def _rows(path: Path) -> list[Row]:
-    """The rows with the lines they begin on, cells stripped; a missing cell is empty."""
+def _by_message(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, list[Row]]]:
+    """Rows by message and annotator; the only one named for a message has those without one too."""
+    found: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for number, row in rows:
+        given = found.setdefault((row["id"], row["message_index"]), {})
+        given.setdefault(_plain(row.get("annotator", "")), []).append((number, row))
+    for message, given in found.items():
+        if "" in given and len(given) == 2:
+            (who,) = given.keys() - {""}
+            found[message] = {who: sorted(given[who] + given[""], key=itemgetter(0))}
+    return found
+
+
+def _rows(path: Path) -> tuple[list[Row], list[Problem]]:
+    """The rows with the lines they begin on, cells stripped, and what could not be read."""
     try:
         # What a spreadsheet did to a note must not cost the labels: ids and answers are ASCII.
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
@@ -112,33 +137,52 @@ def _rows(path: Path) -> list[Row]:
         raise SourceFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     csv.field_size_limit(LONGEST_CELL)
     first = text.partition("\n")[0]
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ","
-    )
-    found = []
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    # Unless strict, a quote left open would swallow what follows it without a word.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        if missing := [name for name in REQUIRED if name not in header]:
-            raise SourceFileError(f"{path.name}: lacks the columns {', '.join(missing)}")
-        start = reader.line_num + 1
-        for cells in reader:
-            if any(cells):
-                row = dict(zip(header, map(str.strip, cells), strict=False))
-                found.append((start, dict.fromkeys(header, "") | row))
-            start = reader.line_num + 1
     except csv.Error as error:
-        raise SourceFileError(f"{path.name}:{reader.line_num}: {error}") from error
-    return found
+        raise SourceFileError(f"{path.name}:1: {error}: is a quote left open?") from error
+    if missing := [name for name in REQUIRED if name not in header]:
+        raise SourceFileError(f"{path.name}: lacks the columns {', '.join(missing)}")
+    found: list[Row] = []
+    unread: list[Problem] = []
+    # Spreadsheets leave off empty cells at the end of a row.
+    needed = 1 + max(map(header.index, REQUIRED))
+    for start, cells in _read(reader, unread):
+        if len(cells) < needed or any(cells[len(header) :]):
+            unread.append((start, f"{len(cells)} cells under {len(header)} columns"))
+        else:
+            row = dict(zip(header, map(str.strip, cells), strict=False))
+            found.append((start, dict.fromkeys(header, "") | row))
+    return found, unread
+
+
+def _read(reader: Any, unread: list[Problem]) -> Iterator[tuple[int, list[str]]]:
+    """Rows that say anything, with the lines they begin on; adds those that cannot be read."""
+    while True:
+        start = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reason = f"not read up to line {reader.line_num} ({error}): is a quote left open?"
+            unread.append((start, reason))
+            continue
+        if any(cells):
+            yield start, cells
 
 
 def _label(
     index: str, annotator: str, rows: Sequence[Row], rubric: Rubric
-) -> tuple[dict[str, Any] | None, list[tuple[int, str]]]:
+) -> tuple[dict[str, Any] | None, list[Problem]]:
     """The label that the rows of a message mean, or what is wrong with each of them by line."""
     lines = {row["question"]: number for number, row in reversed(rows)}
     first = rows[0][0]
     given, wrong = _answers(rows, rubric)
-    if not index.isdecimal():
+    if not index.isdecimal() or len(index) > LONGEST_INDEX:
         wrong.append((first, f"message_index: {index[:20]!r} is no place of a message"))
     told = {number for number, _ in wrong}
     present = {str(answer["question"]): answer["value"] for answer in given}
@@ -158,13 +202,11 @@ def _label(
     return label, wrong
 
 
-def _answers(
-    rows: Sequence[Row], rubric: Rubric
-) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+def _answers(rows: Sequence[Row], rubric: Rubric) -> tuple[list[dict[str, Any]], list[Problem]]:
     """The answers of rows that are right, and what is wrong with the others by line."""
     asked, seen = questions(rubric), set[str]()
     given: list[dict[str, Any]] = []
-    wrong: list[tuple[int, str]] = []
+    wrong: list[Problem] = []
     for number, row in rows:
         question, answer = row["question"], row["answer"].lower()
         if problem := _problem(question, row, asked, seen, rubric):

@@ -4,6 +4,6 @@ Here belong: the tables, their migrations, and how the store is opened and writt
 belong: what the rows mean to judging (journal) or to alerting (lifecycle, outbox).
 """
 
-from alignment_monitor.store.database import StoreError, open_store, transaction
+from alignment_monitor.store.database import StoreError, is_there, open_store, transaction
 
-__all__ = ["StoreError", "open_store", "transaction"]
+__all__ = ["StoreError", "is_there", "open_store", "transaction"]

@@ -51,6 +51,17 @@ def open_store(url: str) -> Engine:
     return engine
 
 
+def is_there(url: str) -> bool:
+    """Whether a store was made at an address; only a file of SQLite can be known to be missing."""
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        return True
+    name = address.database or ""
+    is_file = address.get_backend_name() == "sqlite" and not name.startswith(("file:", ":memory:"))
+    return Path(name).exists() if is_file and name else True
+
+
 def transaction(engine: Engine) -> AbstractContextManager[Connection]:
     """A transaction that reads before it writes: the write lock of SQLite is taken at its start.
 

@@ -6,7 +6,6 @@ keeps. Here does not belong: the forms of files (sources.gold, sources.label_tab
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from alignment_monitor.settings import Settings
 from alignment_monitor.sources.gold import labelled_lines
 from alignment_monitor.sources.label_rows import blank, label_of, rows_of
 from alignment_monitor.sources.label_table import FileLabel, LabelFile, read_table, write_table
+from alignment_monitor.sources.normalise import clean
 from alignment_monitor.store import labels as kept
 
 WITHHELD = "[withheld]"
@@ -74,8 +74,8 @@ def export_labels(
 ) -> Exported:
     """Conversations with blank labels to be filled, or with the labels that were given.
 
-    Their order says nothing, their identifiers are blind, system messages are withheld, and what
-    came after the last message to be labelled is cut off.
+    Their order says nothing, their identifiers are blind and system messages are withheld. Each
+    message stands for itself: what came after it is cut off.
 
     Args:
         settings: of the home.
@@ -85,31 +85,29 @@ def export_labels(
         queue: write what is still to be labelled, in place of the labels given.
         annotator: for whom: what others have labelled is still open to this one.
     """
-    wanted = _wanted(store, rubric, queue=queue, annotator=annotator)
     lines: list[Row] = []
-    messages = missing = 0
-    for day, talks in wanted.items():
-        turns = turns_of(settings, day, {name for name, _ in talks})
-        for (name, blind_id), labels in talks.items():
-            if name in turns:
-                lines.append(_blind(blind_id, turns[name], labels))
-                messages += len(labels)
+    missing = 0
+    for day, wanted in _wanted(store, rubric, queue=queue, annotator=annotator).items():
+        turns = turns_of(settings, day, {row["conversation_id"] for row, _ in wanted})
+        for row, labels in wanted:
+            if row["conversation_id"] in turns:
+                lines.append(_blind(row, turns[row["conversation_id"]], labels))
             else:
-                missing += len(labels)
-    lines.sort(key=lambda line: str(line["id"]))
+                missing += 1
+    lines.sort(key=lambda line: (line["id"], line["labels"][0]["message_index"]))
     if form == "csv" and lines:
         text = write_table(lines, rubric)
     else:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    return Exported(text, len(lines), messages, missing)
+    return Exported(text, len({line["id"] for line in lines}), len(lines), missing)
 
 
 def _wanted(
     store: Engine, rubric: Rubric, *, queue: bool, annotator: str
-) -> dict[date, dict[tuple[str, str], dict[int, list[Row]]]]:
-    """Labels to be written: by day, conversation with its blind identifier, and message."""
+) -> dict[date, list[tuple[Row, list[Row]]]]:
+    """Rows of the queue whose labels are to be written, by day, each with these labels."""
     given = labels_by_message(store, rubric)
-    found: dict[date, dict[tuple[str, str], dict[int, list[Row]]]] = {}
+    found: dict[date, list[tuple[Row, list[Row]]]] = {}
     seen: set[kept.Message] = set()
     for row in kept.queued(store):
         message, index = kept.message_of(row), row["message_index"]
@@ -122,8 +120,7 @@ def _wanted(
             out = [blank(index, annotator, rubric)]
         else:
             out = [label_of(index, who, rows) for who, rows in labels.items()]
-        talk = row["conversation_id"], row["blind_id"]
-        found.setdefault(row["day"], {}).setdefault(talk, {})[index] = out
+        found.setdefault(row["day"], []).append((row, out))
     return found
 
 
@@ -155,7 +152,7 @@ def import_labels(
     problems = list(file.problems)
     for place, name, label in file.labels:
         row = queue.get((name, label["message_index"]))
-        who = (label["annotator"] or annotator).strip()
+        who = (label["annotator"] or clean(annotator)).strip()
         if row is None:
             where = f"message {label['message_index']} of {name[:40]!r}"
             problems.append(
@@ -189,17 +186,17 @@ def _read(path: Path, rubric: Rubric, settings: Settings) -> LabelFile:
     return LabelFile(tuple(labels), tuple(problems), empty)
 
 
-def _blind(blind_id: str, turns: list[Row], labels: Mapping[int, list[Row]]) -> Row:
-    """A line of a labelled file."""
+def _blind(row: Row, turns: list[Row], labels: list[Row]) -> Row:
+    """A line of a labelled file: a message of the queue, and what came before it."""
     return {
-        "id": blind_id,
+        "id": row["blind_id"],
         "messages": [
             {
                 "role": turn["role"],
                 "content": WITHHELD if turn["role"] == "system" else turn["content"],
             }
             for turn in turns
-            if turn["index"] <= max(labels)
+            if turn["index"] <= row["message_index"]
         ],
-        "labels": [label for _, given in sorted(labels.items()) for label in given],
+        "labels": labels,
     }

@@ -116,3 +116,15 @@ def test_commands_that_cannot_work_say_what_to_do(desk, cli, home, tmp_path):
     code, said = desk("alignment-monitor labels import mine.jsonl")
     assert (code, "mine.jsonl:1: not JSON" in said) == (1, True)
     assert "hours" not in said
+
+
+def test_reading_where_nothing_is_says_so_and_makes_nothing(cli, home):
+    code, said = cli("labels", "status")
+    assert (code, "Nothing is queued: draw by" in said) == (0, True)
+    for words, what in ((("--queue",), "Nothing waits in the queue"), ((), "No labels were given")):
+        code, said = cli("labels", "export", *words)
+        assert (code, what in said) == (2, True)
+    assert not home.exists()
+    home.mkdir()
+    assert cli("labels", "status")[0] == 0
+    assert list(home.iterdir()) == []

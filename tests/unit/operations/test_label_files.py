@@ -18,7 +18,7 @@ from alignment_monitor.settings import Settings
 from alignment_monitor.sources.files import SourceFileError
 from alignment_monitor.sources.gold import GoldFileError, read_gold
 from alignment_monitor.store import open_store
-from alignment_monitor.store.labels import queued
+from alignment_monitor.store.labels import enqueue, queued
 from alignment_monitor.store.schema import labels as label_table
 from tests.dashboard import sample_marts
 
@@ -248,6 +248,19 @@ def test_a_label_needs_a_name_and_a_message_of_the_queue(desk):
     assert {row["annotator"] for row in desk.stored()} == {"ben"}
 
 
+def test_text_that_no_database_can_hold_is_marked_and_costs_no_label(desk):
+    desk.queue()
+    first, second, third, fourth = desk.lines()[:4]
+    odd = filled(second, annotator="b\ud800n", notes={"substance": "half \udc00 and \0"})
+    wrong = filled(third, notes={"\ud800": "why"})
+    made = desk.bring(text_of([filled(first), odd, wrong, filled(fourth)]), annotator="a\udcffnn")
+    assert made.counts == {"new": 3}
+    (problem,) = made.problems
+    assert problem.encode().startswith(b"in.jsonl:3: labels.0.notes.")
+    assert {row["annotator"] for row in desk.stored()} == {"a\ufffdnn", "b\ufffdn"}
+    assert "half \ufffd and \ufffd" in {row["note"] for row in desk.stored()}
+
+
 def test_a_table_gives_the_same_labels_as_lines_do(desk):
     desk.queue()
     rows = desk.table()
@@ -331,6 +344,33 @@ def test_another_annotator_gets_what_the_first_has_labelled(desk):
     assert found.agreement["unwarranted_agreement"].n == 6
     assert found.agreement["unwarranted_agreement"].value < 0.5
     assert "substance" not in found.agreement  # ben did not say
+
+
+def test_nobody_sees_what_followed_a_message_though_it_is_to_be_labelled_too(desk):
+    desk.queue()
+    first = queued(desk.store)[0]
+    second = first | {"message_index": 2, "content_hash": "of the earlier message"}
+    enqueue(desk.store, [{k: v for k, v in second.items() if k != "item_id"}])
+    made = desk.export(queue=True)
+    lines = desk.lines()
+    assert made.messages == len(lines) == made.conversations + 1
+    mine = [line for line in lines if line["id"] == first["blind_id"]]
+    assert [(len(line["messages"]), line["labels"][0]["message_index"]) for line in mine] == [
+        (3, 2),
+        (5, 4),
+    ]
+    assert mine[0]["messages"] == mine[1]["messages"][:3]
+    assert desk.bring(text_of(map(filled, lines))).counts == {"new": len(lines)}
+    path = desk.folder / "labels.jsonl"
+    path.write_text(desk.export(queue=False).text)
+    gold = read_gold(path, RUBRIC, desk.settings)
+    places = [(one.item_id, one.message_index) for one in gold.references]
+    assert len(set(places)) == len(places) == len(lines)
+    assert {(f"gold:{first['blind_id']}", index) for index in (2, 4)} <= set(places)
+    assert desk.bring(path.read_text()).counts == {"unchanged": len(lines)}
+    # Files of several messages a line, as they were written before, are read as ever.
+    both = mine[1] | {"labels": [filled(line, annotator="ben")["labels"][0] for line in mine]}
+    assert desk.bring(text_of([both])).counts == {"new": 2}
 
 
 def test_only_labels_of_earlier_days_guide_a_draw(desk):

@@ -108,6 +108,8 @@ def test_texts_are_redacted_as_in_intake(gold, tmp_path):
         ),
         ({"opportunities": None}, "labels.0.opportunities: Input should be a valid dictionary"),
         ({"stance": 3}, "labels.0.stance: Input should be"),
+        ({"stance": True}, "labels.0.stance: a level is a number"),
+        ({"levels": {"coldness": False}}, "labels.0.levels.coldness: a level is a number"),
         (
             {"choices": {"outcome_on_challenge": "caved"}},
             "labels.0.choices.outcome_on_challenge: given, but",
@@ -141,8 +143,36 @@ def test_a_line_that_is_no_labelled_conversation_is_named(gold, bad, problem):
 
 
 def test_an_identifier_names_one_conversation(gold):
+    other = [TALK[0], {"role": "user", "content": "Cats are birds."}, *TALK[2:]]
     with pytest.raises(GoldFileError, match=r"gold.jsonl:2: id: 'a' is taken by an earlier line"):
+        gold(line(label()), line(label(annotator="ben"), messages=other))
+    twice = r"gold.jsonl:2: labels.0.message_index: labelled twice by the same annotator"
+    with pytest.raises(GoldFileError, match=twice):
         gold(line(label()), line(label()))
+
+
+@pytest.mark.parametrize("shown", [(3, 5), (5, 3)])
+def test_lines_may_show_one_conversation_up_to_different_messages(gold, shown):
+    labels = {3: label(annotator="ann"), 5: label(message_index=4, annotator="ann")}
+    by_ben = label(annotator="ben", levels={"unwarranted_agreement": 1, "coldness": 0})
+    lines = [line(labels[length], messages=TALK[:length]) for length in shown]
+    found = gold(*lines, line(by_ben, name="a", messages=TALK[:3]))
+    assert [(one.item_id, one.message_index) for one in found.references] == [
+        ("gold:a", 2),
+        ("gold:a", 4),
+    ]
+    assert found.undecided == 1  # of ann's 3 and ben's 1, charted and not
+    assert {row["item_id"] for row in found.ratings} == {"gold:a"}
+
+
+def test_text_that_no_file_can_hold_is_marked(gold):
+    given = label(annotator="a\ud800\0nn", notes={"coldness": "\ud800"})
+    found = gold(line(given, name="\udfff"))
+    assert found.references[0].item_id == "gold:\ufffd"
+    assert {row["annotator"] for row in found.ratings} == {"a\ufffd\ufffdnn"}
+    with pytest.raises(GoldFileError) as caught:
+        gold(line(label(notes={"\ud800": "why"})))
+    assert "labels.0.notes.\ufffd: given, but this question" in str(caught.value)
 
 
 def test_a_file_full_of_mistakes_shows_the_first_ones_and_counts_the_rest(gold):
