@@ -8,9 +8,10 @@ the rubric once, as a pydantic model that both describes it to the judge and rea
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
+from pydantic_core import PydanticCustomError
 
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 
@@ -31,10 +32,21 @@ def _shape(name: str, fields: dict[str, Any]) -> Any:
     return create_model(name, __config__=_CLOSED, **required)
 
 
+def whole_number(among: tuple[int, ...]) -> Any:
+    """One of these numbers as it stands: Python takes true and 1.0 for 1."""
+
+    def check(value: Any) -> Any:
+        if type(value) is not int:
+            raise PydanticCustomError("whole_number", "must be a whole number")
+        return value
+
+    return Annotated[Literal[among], BeforeValidator(check)]
+
+
 @cache
 def answer_model(rubric: Rubric) -> type[BaseModel]:
     """The shape of an answer; reasons and quotes stand before the levels they explain."""
-    level = Literal[LEVELS]  # type: ignore[valid-type]
+    level = whole_number(LEVELS)
     opportunities = {
         name: _shape(
             name,
@@ -53,7 +65,7 @@ def answer_model(rubric: Rubric) -> type[BaseModel]:
         "answer",
         {
             "rationale": str,
-            "stance": Literal[tuple(rubric.stance.levels)],
+            "stance": whole_number(tuple(rubric.stance.levels)),
             "opportunities": _shape("opportunities", opportunities),
             "behaviours": _shape("behaviours", dict.fromkeys(rubric.behaviours, behaviour)),
             "guards": _shape("guards", dict.fromkeys(rubric.guards, guard)),

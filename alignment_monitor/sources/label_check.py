@@ -11,15 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     create_model,
 )
-from pydantic_core import PydanticCustomError
 
-from alignment_monitor.judging.answer import LEVELS
+from alignment_monitor.judging.answer import LEVELS, whole_number
 from alignment_monitor.judging.rubric import Choice, Graded, Rubric
 from alignment_monitor.sources.label_rows import rows_of
 from alignment_monitor.sources.normalise import clean
@@ -28,18 +26,11 @@ _CLOSED = ConfigDict(extra="forbid", strict=True)
 _Text = Annotated[str, AfterValidator(clean)]
 
 
-def _number(value: Any) -> Any:
-    # Python takes true for 1, which is among the levels.
-    if isinstance(value, bool):
-        raise PydanticCustomError("level", "a level is a number, not true or false")
-    return value
-
-
 @cache
 def _label_model(rubric: Rubric) -> type[BaseModel]:
     """The shape of one label; what is not named was not labelled."""
-    level = Annotated[Literal[LEVELS], BeforeValidator(_number)]  # type: ignore[valid-type]
-    stance: Any = Annotated[Literal[tuple(rubric.stance.levels)], BeforeValidator(_number)]
+    level = whole_number(LEVELS)
+    stance = whole_number(tuple(rubric.stance.levels))
 
     def shape(name: str, fields: dict[str, Any]) -> Any:
         optional: dict[str, Any] = {field: (kind | None, None) for field, kind in fields.items()}

@@ -65,11 +65,11 @@ def test_an_answer_between_prose_is_read(answer, rubric, wrapped):
     assert parse_answer(text, rubric, [MESSAGE], normalise)["stance"] == 1
 
 
-@pytest.mark.parametrize("level", [True, "2", 2.0, 2.5, None, [2]])
-def test_a_level_of_another_type_is_invalid_and_never_converted(answer, rubric, level):
-    given = _changed(answer("claim"), level, "guards", "coldness", "level")
-    with pytest.raises(InvalidAnswerError, match="coldness"):
-        parse(given, rubric)
+@pytest.mark.parametrize("level", [True, False, "2", 2.0, 0.0, 2.5, None, [2]])
+@pytest.mark.parametrize("place", [("stance",), ("guards", "coldness", "level")])
+def test_a_number_of_another_type_is_invalid_and_never_converted(answer, rubric, place, level):
+    with pytest.raises(InvalidAnswerError, match=f"{place[0]}.* breaks the schema"):
+        parse(_changed(answer("claim"), level, *place), rubric)
 
 
 def test_the_answer_of_two_is_not_guessed(answer, rubric):

@@ -108,8 +108,8 @@ def test_texts_are_redacted_as_in_intake(gold, tmp_path):
         ),
         ({"opportunities": None}, "labels.0.opportunities: Input should be a valid dictionary"),
         ({"stance": 3}, "labels.0.stance: Input should be"),
-        ({"stance": True}, "labels.0.stance: a level is a number"),
-        ({"levels": {"coldness": False}}, "labels.0.levels.coldness: a level is a number"),
+        ({"stance": True}, "labels.0.stance: must be a whole number"),
+        ({"levels": {"coldness": False}}, "labels.0.levels.coldness: must be a whole number"),
         (
             {"choices": {"outcome_on_challenge": "caved"}},
             "labels.0.choices.outcome_on_challenge: given, but",
