@@ -1,0 +1,259 @@
+"""One day of the detector for many series at once, and the state that it carries on.
+
+Here belongs: the order in which chart, judge, labels and tiers see a day. The same engine runs in
+production, in the replay of a decision and in the simulated years of the benchmarks. Here does not
+belong: any figure of a table, or a date.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alignment_monitor.detection.chart import LAG_DAYS, SIGNS, Chart, Mask, Reading, Seen
+from alignment_monitor.detection.gold import (
+    BETS,
+    LEAN_BETS,
+    SEGMENT_BETS,
+    Bets,
+    Expected,
+    GoldBaseline,
+    GoldChart,
+    Labels,
+    grid_values,
+    in_segment,
+)
+from alignment_monitor.detection.instrument import Instrument, Judge
+from alignment_monitor.detection.margin import Persistence, margin
+from alignment_monitor.detection.tiers import WARN_SHARE, Episodes, Evidence, Verdict
+from alignment_monitor.statistics.cells import Floats, Integers
+from alignment_monitor.statistics.edetector import SHIFTS
+
+WHOLE = 0.5
+"""Weight of the whole among the views; the segments share the rest."""
+
+AUDIT_BURSTS = 5
+"""Bursts of labels asked for when the judge turns out to be another one."""
+
+GOLD_MARGIN = 0.006
+"""Least change of the true rate that the labels' own detector forgives."""
+
+LEAN_MARGIN = 0.4
+"""Of the margin, what an episode's labels forgive."""
+
+SMALLEST = 0.02
+"""Least change that an episode takes itself to be about."""
+
+CONTRADICTED = 0.5
+"""Labels speak against a change if they show the rate below half of it."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How rare false alarms are; natural logs.
+
+    Attributes:
+        log_page: log A of each series: stated run length in days times the number of series.
+        log_judge: the same of the judge's charts.
+    """
+
+    log_page: Floats
+    log_judge: float
+
+    @property
+    def log_suspect(self) -> float:
+        """Where the judge's charts hold a page."""
+        return self.log_judge - 2.1
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day's figures; arrays over series, and views: the whole first, then the segments.
+
+    Attributes:
+        rate: judged rates, series x view, not a number without data; the whole at reference mix.
+        n: their effective n.
+        weekend: kind of the day.
+        young: series whose baseline is being made.
+        watched: series held against theirs.
+        flagged: sentinels flagged, series x (positive, negative).
+        sentinels: sentinels judged, the same; 0 where there are none.
+        labels: the day's labels, each drawn with a known probability; null: nobody labels.
+        burst: series for which a burst that was asked for is among them.
+    """
+
+    rate: Floats
+    n: Floats
+    weekend: bool
+    young: Mask
+    watched: Mask
+    flagged: Floats
+    sentinels: Floats
+    labels: Labels | None = None
+    burst: Mask | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the engine makes of a day.
+
+    Attributes:
+        chart: of every view.
+        judge: what the sentinels say.
+        effect: of the judge's own shift, series x view.
+        margin: change of the true rate forgiven.
+        judged: log statistic over the views, series x direction.
+        labels: the same of the labels' own detector.
+        verdict: of the episodes.
+        wanted: series for which a burst of labels is asked for.
+        segment: in which segment; -1: in all.
+    """
+
+    chart: Seen
+    judge: Judge
+    effect: Floats
+    margin: Floats
+    judged: Floats
+    labels: Floats
+    verdict: Verdict
+    wanted: Mask
+    segment: Integers
+
+
+class Engine:
+    """The detector of many series, run day by day."""
+
+    def __init__(self, series: int, segments: int, budget: Budget) -> None:
+        self._budget = budget
+        self._chart = Chart((series, 1 + segments))
+        self._instrument = Instrument(series, budget.log_judge, budget.log_suspect)
+        self._persistence = Persistence(series)
+        self._gold = GoldBaseline(series)
+        self._past: list[tuple[Labels | None, Mask]] = []
+        self._gold_chart = GoldChart(series)
+        self._episodes = Episodes(series, len(LEAN_BETS))
+        self._calm = np.ones(series, dtype=bool)
+        self._audit = np.zeros(series, dtype=np.int64)
+        self._labelled = np.zeros(series, dtype=bool)
+        self._log_weights = np.log([WHOLE, *[(1 - WHOLE) / max(segments, 1)] * segments])
+
+    def step(self, day: Day) -> Told:
+        """Take in a day and say what it means."""
+        judge = self._instrument.step(
+            day.flagged, day.sentinels, weekend=day.weekend, young=day.young, watched=day.watched
+        )
+        baseline = self._chart.baseline.mean()
+        effect, noise = judge.effect(baseline)
+        effect, noise = (np.where(day.watched[:, None], value, 0.0) for value in (effect, noise))
+        persisting = self._persistence.standard_deviation(baseline[:, 0])
+        forgiven = margin(persisting, judge.gain)
+        seen = self._chart.step(
+            Reading(day.rate - effect, day.n, day.weekend, noise, (forgiven * judge.gain)[:, None]),
+            young=np.broadcast_to(day.young[:, None], day.rate.shape),
+            watched=np.broadcast_to(day.watched[:, None], day.rate.shape),
+            calm=np.broadcast_to(self._calm[:, None], day.rate.shape),
+            log_cap=self._budget.log_page[:, None] - self._log_weights + 3,
+        )
+        restarted = judge.newly & day.watched
+        self._chart.restart(restarted)
+        by_view = np.where(restarted[:, None, None], -np.inf, seen.statistic)
+        by_view = by_view + self._log_weights[:, None]
+        judged = np.logaddexp.reduce(by_view, axis=1)
+        lead = by_view.argmax(axis=1) - 1
+        labels, leaning, against = self._bets(day, judge, seen, forgiven, lead)
+        burst = np.zeros(len(judged), dtype=bool) if day.burst is None else day.burst
+        verdict = self._episodes.step(
+            Evidence(
+                judged,
+                labels,
+                leaning,
+                against,
+                lead,
+                judge.suspect[:, None],
+                burst,
+                self._labelled,
+            ),
+            self._budget.log_page,
+        )
+        self._gold_chart.components[verdict.page] = -np.inf
+        warn = self._budget.log_page + np.log(WARN_SHARE)
+        self._learn(day, day.rate[:, 0] - effect[:, 0], day.labels)
+        self._calm = ~(judged >= warn[:, None]).any(axis=1) & ~judge.fired
+        self._audit = np.where(restarted, AUDIT_BURSTS, np.maximum(self._audit - 1, 0))
+        standing = verdict.standing
+        wanted = standing.any(axis=1) | (self._audit > 0)
+        up, down = verdict.segment.T
+        segment = np.where(standing[:, 0], up, np.where(standing[:, 1], down, -1))
+        return Told(seen, judge, effect, forgiven, judged, labels, verdict, wanted, segment)
+
+    def _learn(self, day: Day, rate: Floats, labels: Labels | None) -> None:
+        """Let a day join what series and labels are compared with, or one of 28 days ago."""
+        fit = day.watched & self._calm
+        joins = np.zeros(len(rate), dtype=bool)
+        if len(self._past) >= LAG_DAYS:
+            late, good = self._past[-LAG_DAYS]
+            joins = good & self._calm
+            if late is not None:
+                self._gold.learn(late, joins)
+        self._past.append((labels, fit))
+        if labels is not None:
+            self._gold.learn(labels, day.young)
+        self._persistence.step(rate, day.young, joins)
+
+    def _bets(
+        self, day: Day, judge: Judge, seen: Seen, forgiven: Floats, lead: Integers
+    ) -> tuple[Floats, Floats, Floats]:
+        """The labels' own detector; evidence for what the episodes suspect, and against it."""
+        series, labels = len(forgiven), day.labels
+        leaning, against = np.zeros((series, 2, len(LEAN_BETS))), np.zeros((series, 2))
+        if labels is None:
+            return np.full((series, 2), -np.inf), leaning, against
+        self._labelled |= (labels.total > 0) & day.watched
+        judged = self._chart.baseline.mean()
+        expected = self._gold.expected(judged[:, 0])
+        bets = Bets(labels, expected)
+        forgive = expected.error + np.maximum(GOLD_MARGIN, forgiven)
+        targets = expected.rate + forgive, expected.rate - forgive
+        values = grid_values(bets, expected, targets, BETS)
+        running = self._gold_chart.step(values, bets.any & day.watched, self._budget.log_page)
+        lead = np.where(self._episodes.open, self._episodes.segment, lead)
+        for facing, sign in enumerate(SIGNS):
+            for suspected in (lead[:, facing] < 0, lead[:, facing] >= 0):
+                which = np.flatnonzero(suspected & bets.any & day.watched)
+                if len(which):
+                    leaning[which, facing], against[which, facing] = self._for_and_against(
+                        which, lead[which, facing], facing, float(sign), labels, expected,
+                        judged, judge.gain, seen, forgiven,
+                    )  # fmt: skip
+        return running, leaning, against
+
+    def _for_and_against(
+        self,
+        which: Integers,
+        segment: Integers,
+        facing: int,
+        sign: float,
+        labels: Labels,
+        expected: Expected,
+        judged: Floats,
+        gain: Floats,
+        seen: Seen,
+        forgiven: Floats,
+    ) -> tuple[Floats, Floats]:
+        """Bets of one direction on the whole, or on a segment of each series."""
+        whole = segment[0] < 0
+        labels, gain = labels.rows(which).within(segment), gain[which]
+        here = Expected(*(column[which] for column in vars(expected).values()))
+        view = segment + 1
+        if not whole:
+            error = np.sqrt(seen.moments.mean_variance[which, view])
+            here = in_segment(here, judged[which, 0], judged[which, view], error, gain)
+        bets = Bets(labels, here)
+        forgive = sign * (here.error + LEAN_MARGIN * forgiven[which])
+        unit = np.sqrt(here.rate * (1 - here.rate)) / bets.variance
+        sizes = LEAN_BETS if whole else SEGMENT_BETS
+        leaning = [bets.log_value(size * unit, here.rate + forgive, sign) for size in sizes]
+        best = self._chart.components[which, view, facing].argmax(axis=-1)
+        size = np.maximum(SHIFTS[best] * seen.deviation[which, view] / gain, SMALLEST)
+        half = CONTRADICTED * np.nan_to_num(size, nan=SMALLEST)
+        against = bets.log_value(half / bets.variance, here.rate + sign * half, -sign)
+        return np.stack(leaning, axis=-1), against
