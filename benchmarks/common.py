@@ -13,6 +13,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 PEERS = FOLDER / "peers.txt"
+PEERS_DETECTION = FOLDER / "peers-detection.txt"
 CACHE = Path.home() / ".cache" / "alignment-monitor"
 
 
@@ -42,10 +43,34 @@ def machine(*packages: str) -> str:
     return f"{os.cpu_count()} cores, Python {python}" + (f", {versions}" if versions else "")
 
 
-def pinned(*names: str) -> list[str]:
-    """The lines of peers.txt about these packages."""
-    lines = PEERS.read_text(encoding="utf-8").split()
-    return [next(line for line in lines if line.startswith(f"{name}==")) for name in names]
+def pinned(*names: str, page: Path = PEERS) -> list[str]:
+    """The lines of a list of peers about these packages; all its lines without names."""
+    lines = page.read_text(encoding="utf-8").split()
+    wanted = names or [line.partition("==")[0] for line in lines]
+    return [next(line for line in lines if line.startswith(f"{name}==")) for name in wanted]
+
+
+def installed(name: str, requirements: list[str]) -> Path | None:
+    """The Python of an environment that holds just these packages; none if it is not made yet."""
+    folder = CACHE / "peers" / name
+    stamp = folder / "installed.txt"
+    made = stamp.exists() and stamp.read_text(encoding="utf-8") == "\n".join(requirements)
+    return folder / "bin" / "python" if made else None
+
+
+def run_peer(python: Path, script: str, *options: str, folder: Path, timeout: float) -> str:
+    """What a script of ``peers`` prints, run in an environment of its own.
+
+    Raises:
+        RuntimeError: it failed; the message ends with what it said.
+    """
+    command = [str(python), str(FOLDER / "peers" / script), *options]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=timeout, cwd=folder
+    )
+    if done.returncode:
+        raise RuntimeError(f"{script} failed: {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def environment(name: str, requirements: list[str], *, alone: bool = False) -> Path:
@@ -63,11 +88,11 @@ def environment(name: str, requirements: list[str], *, alone: bool = False) -> P
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv is None:
         raise UnavailableError("uv is not installed: run `make setup`")
+    made = installed(name, requirements)
+    if made is not None:
+        return made
     folder = CACHE / "peers" / name
     python, stamp = folder / "bin" / "python", folder / "installed.txt"
-    wanted = "\n".join(requirements)
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return python
     print(f"Installing {' '.join(requirements)} into {folder} ...", flush=True)
     # Never built from source: that would take longer than the benchmark, where it works at all.
     install = ["pip", "install", "--quiet", "--no-build", "--python", str(python), *requirements]
@@ -79,5 +104,5 @@ def environment(name: str, requirements: list[str], *, alone: bool = False) -> P
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1].strip()
             raise UnavailableError(f"{' '.join(requirements)} cannot be installed: {last}")
-    stamp.write_text(wanted, encoding="utf-8")
+    stamp.write_text("\n".join(requirements), encoding="utf-8")
     return python

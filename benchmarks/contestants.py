@@ -7,7 +7,6 @@ belong: who runs when, and what is made of the figures (``judging_throughput``).
 import asyncio
 import json
 import resource
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -27,7 +26,7 @@ from alignment_monitor.judging.rubric import Rubric, load_rubric
 from alignment_monitor.judging.window import Unit
 from alignment_monitor.settings import Judge
 from alignment_monitor.store import open_store
-from benchmarks.common import FOLDER, UnavailableError, environment, pinned
+from benchmarks.common import UnavailableError, environment, pinned, run_peer
 
 CONCURRENCY = 64
 PEER_TIMEOUT = 1800
@@ -123,13 +122,10 @@ def peer(python: Path, script: str, base_url: str, folder: Path, *options: str) 
     with tempfile.TemporaryDirectory(dir=folder) as own:
         for name in ("conversations.jsonl", "schema.json"):
             (Path(own) / name).symlink_to(folder / name)
-        command = [str(python), str(FOLDER / "peers" / script), base_url, own, *options]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=PEER_TIMEOUT, cwd=own
+        said = run_peer(
+            python, script, base_url, own, *options, folder=Path(own), timeout=PEER_TIMEOUT
         )
-    if done.returncode:
-        raise RuntimeError(f"{script} failed: {done.stderr[-2000:]}")
-    return Run(**json.loads(done.stdout.splitlines()[-1]))
+    return Run(**json.loads(said.splitlines()[-1]))
 
 
 def write_conversations(units: Sequence[Unit], rubric: Rubric, folder: Path) -> None:
