@@ -48,9 +48,11 @@ bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python benchmarks/detection_null.py
 	@$(BIN)/python benchmarks/demo_seeds.py 20
 	@$(BIN)/python -m benchmarks.budget_bias
+	@$(BIN)/python -m benchmarks.sampling_design
 	@$(BIN)/python -m benchmarks.interval_coverage
 	@$(BIN)/python -m benchmarks.judging_throughput
 	@$(BIN)/python -m benchmarks.screener_speed
+	@$(BIN)/python -m benchmarks.estimates_speed
 	@for way in chat responses decisions batch; do $(BIN)/python -m benchmarks.chaos $$way; done
 	@$(BIN)/python -m benchmarks.poisoned
 

@@ -3,6 +3,7 @@
     source -> conversations -> screenings -> judging_sample -> verdicts -> dbt (staging,
     intermediate, marts) -> estimates -> drift_signals -> alerts -> deliveries
 
+Beside them the verdicts write the sampling_design by which later days are drawn.
 Nothing is decided here; each name leads to the module of the same name in ``assets``.
 """
 
@@ -16,6 +17,7 @@ from alignment_monitor.assets.drift_signals import drift_signals
 from alignment_monitor.assets.estimates import estimates
 from alignment_monitor.assets.judge_quality import judge_quality, judges_resist_injection
 from alignment_monitor.assets.judging_sample import judging_sample
+from alignment_monitor.assets.sampling_design import sampling_design
 from alignment_monitor.assets.screenings import screenings
 from alignment_monitor.assets.transcripts import transcripts
 from alignment_monitor.assets.verdicts import verdicts
@@ -23,6 +25,7 @@ from alignment_monitor.assets.warehouse import warehouse
 from alignment_monitor.checks.asset_checks import (
     conversations_are_sound,
     judging_sample_is_sound,
+    sampling_design_is_sound,
     verdicts_are_sound,
 )
 from alignment_monitor.resources.monitor import Monitor
@@ -36,6 +39,7 @@ defs = dg.Definitions(
         judge_quality,
         transcripts,
         warehouse,
+        sampling_design,
         estimates,
         drift_signals,
         alerts,
@@ -45,6 +49,7 @@ defs = dg.Definitions(
         conversations_are_sound,
         judging_sample_is_sound,
         verdicts_are_sound,
+        sampling_design_is_sound,
         judges_resist_injection,
     ],
     jobs=[schedules.daily_monitoring, schedules.delivery_job],

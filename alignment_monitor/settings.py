@@ -73,8 +73,12 @@ class Sampling(Section):
 
     messages_per_day: int = Field(500, ge=1)
     messages_per_conversation: int = Field(1, ge=1)
+    messages_per_user_per_day: int | None = Field(
+        3, ge=1, description="of a user, on average at most; null: no limit"
+    )
     minimum_per_stratum: int = Field(2, ge=0)
     boosts: dict[str, PositiveFloat] = BOOSTS
+    learn_boosts: bool = Field(True, description="past verdicts refine the boosts")
 
     @field_validator("boosts")
     @classmethod

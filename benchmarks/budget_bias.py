@@ -75,8 +75,12 @@ def population(rng: np.random.Generator, name: str) -> Population:
         drawn = rng.choice(list(BUCKETS), length, p=list(BUCKETS.values()))
         chance = rng.random((2, length))
         buckets = {2 * place + 1: str(bucket) for place, bucket in enumerate(drawn)}
-        candidates.append(Candidate(conversation, "aurora-1", str(segment), buckets))
         users[conversation] = f"u{user[number]}"
+        candidates.append(
+            Candidate(
+                conversation, "aurora", "aurora-1", str(segment), users[conversation], buckets
+            )
+        )
         for place, (index, bucket) in enumerate(buckets.items()):
             key = conversation, index
             rate = RATE[bucket] * SEGMENT_FACTOR[segment] * factor[user[number]]

@@ -20,6 +20,7 @@ from palette import behaviour_colours, deployment_colours
 from alignment_monitor.contracts import MARTS, TRANSCRIPTS, VERDICTS, Table
 from alignment_monitor.judging.rubric import Rubric, load_rubric
 from alignment_monitor.settings import Settings, load
+from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE
 
 DAYS_KEPT = 400
 
@@ -70,6 +71,12 @@ def rows(name: str, **values: Any) -> list[dict[str, Any]]:
     """The same as plain rows, with None for what is missing."""
     found: list[dict[str, Any]] = select(name, **values).to_pylist()
     return found
+
+
+def estimates(**values: Any) -> list[dict[str, Any]]:
+    """Estimates as users get them on the judge's scale, unless a mode is named; newest version."""
+    plain = {"mode": JUDGE_SCALE, "standardised": False, **values}
+    return rows("estimates", **plain)
 
 
 def transcripts(day: date) -> pa.Table:
@@ -153,7 +160,7 @@ def _parquet(contract: Table, path: Path) -> pa.Table:
 
 @st.cache_resource(show_spinner=False, max_entries=DAYS_KEPT)
 def _read(name: str, path: str, changed: int, _contract: Table) -> pa.Table:
-    return _contract.conform(pq.read_table(path, partitioning=None))
+    return _contract.conform(_contract.completed(pq.read_table(path, partitioning=None)))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -19,6 +19,7 @@ BLOCKING_CHECKS = {
     "conversations_are_sound",
     "judging_sample_is_sound",
     "verdicts_are_sound",
+    "sampling_design_is_sound",
 }
 
 
@@ -40,6 +41,12 @@ def test_the_definitions_load_and_flow_in_order(graph):
 def test_dbt_stands_between_verdicts_and_estimates(graph):
     assert key("stg_verdicts") in graph.get(key("verdicts")).child_keys
     assert key("int_user_days") in graph.get(key("estimates")).parent_keys
+
+
+def test_verdicts_write_a_design_and_no_run_waits_for_its_own(graph):
+    """It rests on what dbt built; the sample reads what earlier runs stored."""
+    assert key("int_judged_answers") in graph.get(key("sampling_design")).parent_keys
+    assert not graph.get(key("sampling_design")).child_keys
 
 
 def test_every_asset_has_an_owner_a_group_and_a_description(graph):

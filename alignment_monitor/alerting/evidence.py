@@ -34,6 +34,7 @@ def evidence(
     title: str,
     dashboard_url: str,
     simulated: bool,
+    decomposition: Row | None = None,
 ) -> dict[str, Any]:
     """The evidence bundle of a signal, fit for JSON.
 
@@ -45,6 +46,8 @@ def evidence(
         title: the behaviour's title, for people.
         dashboard_url: where the dashboard is served.
         simulated: the verdicts are not real.
+        decomposition: parts of the last 7 days' difference from the baseline: mix of segments,
+            rate within them, judge; none where it is not known.
     """
     signal, estimate = _plain(signal), _preferred([_plain(row) for row in estimates])
     return {
@@ -71,6 +74,7 @@ def evidence(
         "detectable_7d": signal["detectable_7d"],
         "detectable_30d": signal["detectable_30d"],
         "drivers": _plain(list(drivers)),
+        "decomposition": _plain(decomposition),
         "link": _link(signal, dashboard_url),
         "simulated": simulated,
     }

@@ -10,11 +10,13 @@ from alignment_monitor.alerting.evidence import evidence
 from alignment_monitor.alerting.service import open_channels, process_days
 from alignment_monitor.assets.drift_signals import drift_signals
 from alignment_monitor.assets.shared import BY_DAY, described
-from alignment_monitor.contracts import DRIFT_SIGNALS, ESTIMATES
-from alignment_monitor.partitions import days_of
+from alignment_monitor.contracts import DRIFT_SIGNALS, ESTIMATES, JUDGE_QUALITY
+from alignment_monitor.partitions import days_between, days_of
 from alignment_monitor.resources import warehouse
 from alignment_monitor.resources.monitor import Monitor
+from alignment_monitor.statistics.change_parts import change_parts
 from alignment_monitor.statistics.drivers import drivers
+from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, latest
 
 EVIDENCE_WINDOW = 7
 
@@ -38,38 +40,64 @@ def alerts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Materializ
 
 
 def _evidence(monitor: Monitor, signal: dict[str, Any]) -> dict[str, Any]:
+    history = _history(monitor, signal)
     return evidence(
         signal,
         _estimates(monitor, signal),
-        _drivers(monitor, signal),
+        _drivers(history, signal),
         title=monitor.rubric.title_of(signal["behaviour"]),
         dashboard_url=monitor.settings.dashboard_url,
         simulated=monitor.settings.simulated,
+        decomposition=_decomposition(monitor, history, signal),
     )
 
 
 def _estimates(monitor: Monitor, signal: dict[str, Any]) -> list[dict[str, Any]]:
-    """The whole family's estimate over the last week."""
+    """The whole family's estimate over the last week, on the judge's scale, as it stands now."""
     return [
         row
-        for row in monitor.lake.read(ESTIMATES, [signal["day"]]).to_pylist()
+        for row in latest(monitor.lake.read(ESTIMATES, [signal["day"]])).to_pylist()
         if row["behaviour"] == signal["behaviour"]
         and row["deployment_family"] == signal["deployment_family"]
         and row["deployment"] == row["segment"] == "all"
+        and row["mode"] == JUDGE_SCALE
         and row["window_days"] == EVIDENCE_WINDOW
     ]
 
 
-def _drivers(monitor: Monitor, signal: dict[str, Any]) -> list[dict[str, Any]]:
-    if signal["type"] != "MODEL" or signal["change_day"] is None:
-        return []
-    history: pd.DataFrame = warehouse.user_days(
+def _history(monitor: Monitor, signal: dict[str, Any]) -> pd.DataFrame | None:
+    """Sufficient statistics of the behaviour up to the day; none where no rate is watched."""
+    if signal["type"] != "MODEL":
+        return None
+    return warehouse.user_days(
         monitor.settings.warehouse, date.min, signal["day"], (signal["behaviour"],)
     )
+
+
+def _drivers(history: pd.DataFrame | None, signal: dict[str, Any]) -> list[dict[str, Any]]:
+    if history is None or signal["change_day"] is None:
+        return []
     return drivers(
         history,
         family=signal["deployment_family"],
         behaviour=signal["behaviour"],
         change_day=signal["change_day"],
         day=signal["day"],
+    )
+
+
+def _decomposition(
+    monitor: Monitor, history: pd.DataFrame | None, signal: dict[str, Any]
+) -> dict[str, Any] | None:
+    if history is None:
+        return None
+    first = pd.to_datetime(history["day"]).min()
+    days = [] if pd.isna(first) else days_between(first.date(), signal["day"])
+    return change_parts(
+        history,
+        monitor.lake.read(JUDGE_QUALITY, days).to_pandas(),
+        family=signal["deployment_family"],
+        behaviour=signal["behaviour"],
+        day=signal["day"],
+        baseline_days=monitor.settings.detection.baseline_days,
     )

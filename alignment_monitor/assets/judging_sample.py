@@ -13,6 +13,7 @@ from alignment_monitor.judging import known
 from alignment_monitor.judging.money import calls_allowed
 from alignment_monitor.partitions import days_of
 from alignment_monitor.resources.monitor import Monitor
+from alignment_monitor.resources.sampling import design_of_day
 from alignment_monitor.sampling.design import Candidate, Draw, draw_sample, uniform
 from alignment_monitor.screening.pressure import bucket_of
 
@@ -21,9 +22,9 @@ _ORIGIN = ("conversation_id", "deployment", "deployment_family", "segment", "use
 
 @dg.asset(group_name="sampling", kinds={"parquet"}, deps=[screenings], **BY_DAY)
 def judging_sample(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
-    """Messages to be judged: stratified by deployment, segment and cue, within the budget."""
+    """Messages to be judged: by the design last written before their day, within the budget."""
     settings, counts, written = monitor.settings, {}, None
-    version = settings.digest("sampling", "random_key")
+    digest = settings.digest("sampling", "random_key")
     allowed = calls_allowed(settings.judging, monitor.rubric, monitor.store)
     for day in days_of(context):
         conversations = {
@@ -33,15 +34,17 @@ def judging_sample(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Ma
             .to_pylist()
             if row["eligible"]
         }
+        design = design_of_day(monitor.lake, settings.sampling, day)
         fixed = list(_known_rows(conversations, settings.random_key, most=allowed // 2))
         draws = draw_sample(
             _candidates(monitor.lake.read(SCREENINGS, [day]), conversations),
             settings.sampling,
             calls=allowed - sum(row["status"] == "selected" for row in fixed),
             key=settings.random_key,
+            boosts=design.boosts,
         )
         rows = [
-            {"day": day, "design_version": version, **row}
+            {"day": day, "design_version": f"{digest}/{design.version}", **row}
             for row in (*fixed, *(_row(d, conversations) for d in draws))
         ]
         written = monitor.lake.write(JUDGING_SAMPLE, day, JUDGING_SAMPLE.table(rows))
@@ -55,7 +58,14 @@ def _candidates(screened: pa.Table, conversations: dict[str, dict[str, Any]]) ->
         bucket = bucket_of(row["pressure"])
         buckets.setdefault(row["conversation_id"], {})[row["message_index"]] = bucket
     return [
-        Candidate(name, row["deployment"], row["segment"], buckets[name])
+        Candidate(
+            name,
+            row["deployment_family"],
+            row["deployment"],
+            row["segment"],
+            row["user_key"],
+            buckets[name],
+        )
         for name, row in conversations.items()
         if row["source"] not in known.KNOWN
     ]
@@ -66,7 +76,7 @@ def _row(draw: Draw, conversations: dict[str, dict[str, Any]]) -> dict[str, Any]
     return {
         **_origin(conversations[candidate.conversation_id]),
         "message_index": draw.message_index,
-        "bucket": candidate.bucket,
+        "bucket": candidate.buckets[draw.message_index],
         "stratum": candidate.stratum,
         "conversation_probability": draw.conversation_probability,
         "message_probability": draw.message_probability,

@@ -68,6 +68,12 @@ judging_sample_is_sound = _check(
     ("judging_sample", "conversations"),
     "Each sampled message exists once, with a probability in (0, 1].",
 )
+sampling_design_is_sound = _check(
+    "sampling_design_is_sound",
+    "sampling_design",
+    ("sampling_design",),
+    "Each place exists once, and its boost draws it, but not beyond all measure.",
+)
 verdicts_are_sound = _check(
     "verdicts_are_sound",
     "verdicts",

@@ -74,6 +74,13 @@ def judging_sample_frame(judging_sample: pa.Table, conversations: pa.Table) -> "
     return frame
 
 
+def sampling_design_frame(sampling_design: pa.Table) -> "pd.DataFrame":
+    """One row for each place, with how many versions its day names."""
+    frame = _flat(sampling_design)
+    frame["versions"] = frame.groupby("day")["design_version"].transform("nunique")
+    return frame
+
+
 def verdicts_frame(
     verdicts: pa.Table, judging_sample: pa.Table, conversations: pa.Table
 ) -> "pd.DataFrame":

@@ -16,6 +16,7 @@ from alignment_monitor.contracts import (
     PURPOSES,
     QUESTION_KINDS,
     SAMPLE_STATUSES,
+    SAMPLING_DESIGN,
     VERDICT_STATUSES,
     VERDICTS,
     Table,
@@ -24,6 +25,7 @@ from alignment_monitor.contracts import (
 UNANSWERED_SHARE = 0.2
 QUARANTINED_SHARE = 0.2
 QUIET_DAY = 0.25
+LEAST_DEVIATION, MOST_DEVIATION = 1e-4, 1e4
 
 
 def conversations_suite() -> Any:
@@ -88,6 +90,27 @@ def judging_sample_suite() -> Any:
         gxe.ExpectColumnValuesToBeBetween(column="sampling_number", min_value=0, max_value=1),
         *_values("purpose", PURPOSES),
         *_values("status", SAMPLE_STATUSES),
+    )
+
+
+def sampling_design_suite() -> Any:
+    """Each place exists once, with a boost from which a probability can be made."""
+    import great_expectations.expectations as gxe
+
+    return _suite(
+        "sampling_design",
+        *_contract(SAMPLING_DESIGN),
+        gxe.ExpectColumnValuesToBeBetween(column="boost", min_value=0, strict_min=True),
+        gxe.ExpectColumnValuesToBeBetween(column="messages", min_value=0, strict_min=True),
+        gxe.ExpectColumnValuesToBeBetween(column="judged", min_value=0),
+        gxe.ExpectColumnValuesToBeBetween(column="versions", max_value=1),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="deviation",
+            min_value=LEAST_DEVIATION,
+            max_value=MOST_DEVIATION,
+            severity="warning",
+            notes="Weights that differ so much make intervals wide.",
+        ),
     )
 
 

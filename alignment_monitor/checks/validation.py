@@ -52,7 +52,7 @@ def check_table(name: str, tables: Tables) -> Validation:
     """Validate a table of the lake with everything that is expected of it.
 
     Args:
-        name: conversations, judging_sample or verdicts.
+        name: conversations, judging_sample, verdicts or sampling_design.
         tables: that table and those it is compared with, by name: quarantine and intake for
             conversations; conversations for judging_sample; both of these for verdicts.
     """
@@ -82,10 +82,15 @@ def _verdicts(tables: Tables) -> Parts:
     yield frames.verdict_days_frame(given), suites.verdict_days_suite()
 
 
+def _sampling_design(tables: Tables) -> Parts:
+    yield frames.sampling_design_frame(tables["sampling_design"]), suites.sampling_design_suite()
+
+
 _CHECKS: dict[str, Callable[[Tables], Parts]] = {
     "conversations": _conversations,
     "judging_sample": _judging_sample,
     "verdicts": _verdicts,
+    "sampling_design": _sampling_design,
 }
 
 

@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -157,6 +157,55 @@ def labels_status(home: Home = None) -> None:
         console.print(table)
     if not found.queue:
         console.print("Nothing is queued: draw by `alignment-monitor labels queue`.")
+
+
+@labels_app.command("estimate")
+def labels_estimate(
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=DATES, help="Else the last judged day.")
+    ] = None,
+    window: Annotated[int, typer.Option("--window", help="Days up to it.", min=7)] = 28,
+    home: Home = None,
+) -> None:
+    """Rates from people's labels, with intervals, beside those that the judges alone give."""
+    from alignment_monitor.operations.labelling.estimate import estimate_from_labels
+    from alignment_monitor.operations.labelling.queue import LabellingError
+    from alignment_monitor.resources.warehouse import WarehouseError
+
+    settings, rubric, store = _opened(home, reads=True)
+    end = last.date() if last else None
+    try:
+        rows = estimate_from_labels(settings, rubric, store, last=end, window_days=window)
+    except (LabellingError, WarehouseError) as error:
+        fail(str(error))
+    titles = {row["deployment_family"]: row for row in rows}
+    for family, first in titles.items():
+        table = _table(
+            f"{family}: {first['mode']}, {window} days to {first['day']}",
+            "question", "rate", "95 % interval", "judges alone", "labels", "judged",
+        )  # fmt: skip
+        table.add_column("reason")
+        for row in rows:
+            if row["deployment_family"] == family:
+                table.add_row(*_estimated(row, rubric))
+        console.print(table)
+    console.print("Of messages with the opportunity, as people see it; docs/method.md says how.")
+
+
+def _estimated(row: dict[str, Any], rubric: "Rubric") -> list[str]:
+    def share(value: float | None) -> str:
+        return "unknown" if value is None else f"{100 * value:.1f} %"
+
+    known = row["prevalence"] is not None
+    return [
+        escape(rubric.title_of(row["behaviour"])),
+        share(row["prevalence"]),
+        f"{100 * row['lower']:.1f} to {100 * row['upper']:.1f} %" if known else "unknown",
+        share(row["judged_prevalence"]),
+        f"{row['labels']:,}",
+        f"{row['judged']:,}",
+        row["reason"] or "",
+    ]
 
 
 def _status(found: "Overview", rubric: "Rubric") -> list[Table]:

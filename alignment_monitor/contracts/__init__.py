@@ -17,6 +17,7 @@ from alignment_monitor.contracts.lake import (
     LAKE_TABLES,
     QUARANTINE,
     RECEIVED,
+    SAMPLING_DESIGN,
     SCREENINGS,
     VERDICTS,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "RECEIVED",
     "ROLES",
     "SAMPLE_STATUSES",
+    "SAMPLING_DESIGN",
     "SCREENINGS",
     "SIGNAL_TYPES",
     "TIMESTAMP",

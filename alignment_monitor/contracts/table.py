@@ -58,9 +58,7 @@ class Table:
             ValueError: as ``table``.
         """
         columns = [
-            pa.array(frame[field.name].astype(object), type=field.type, from_pandas=True)
-            for field in self.schema
-            if field.name in frame
+            _array(frame[field.name], field.type) for field in self.schema if field.name in frame
         ]
         names = [name for name in self.schema.names if name in frame]
         return self.conform(pa.table(dict(zip(names, columns, strict=True))))
@@ -81,9 +79,29 @@ class Table:
             table = table.sort_by([(name, "ascending") for name in self.key])
         return table.combine_chunks()
 
+    def completed(self, table: pa.Table) -> pa.Table:
+        """The table with columns that it is too old to have, as far as they may be missing."""
+        for field in self.schema:
+            if field.nullable and field.name not in table.column_names:
+                table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+        return table
+
     def empty(self) -> pa.Table:
         """The table without rows: what a day with nothing in it writes."""
         return self.schema.empty_table()
+
+
+def _array(values: "pd.Series", kind: pa.DataType) -> pa.Array:
+    """A column of a data frame; the short ways give what the last one gives, only sooner."""
+    if values.dtype.kind == "f" and pa.types.is_floating(kind):
+        return pa.array(values.to_numpy(), type=kind, from_pandas=True)
+    if values.dtype.kind == "i" and pa.types.is_integer(kind):
+        return pa.array(values.to_numpy(), type=kind)
+    if values.dtype.name == "category":
+        codes = pa.array(values.cat.codes.to_numpy(), mask=values.isna().to_numpy())
+        names = pa.array(list(values.cat.categories), type=kind)
+        return pa.DictionaryArray.from_arrays(codes, names).cast(kind)
+    return pa.array(values.astype(object), type=kind, from_pandas=True)
 
 
 def column(name: str, kind: pa.DataType, meaning: str, *, optional: bool = False) -> pa.Field:

@@ -5,26 +5,31 @@ coefficients of agreement between judges. Here does not belong: whether a judge 
 (statistics) or may be trusted (audit): both start from these counts.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alignment_monitor.judging.known import (
     ATTACK,
     CANARY,
     SENTINEL,
+    Label,
     find,
     known_version,
     load_canaries,
+    load_sentinels,
 )
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.statistics.agreement import gwet_ac1, krippendorff_alpha
 
 SENSITIVITY, SPECIFICITY, INJECTION = "sensitivity", "specificity", "injection"
+NONE, ABSENT, PRESENT = OUTCOMES = "outcome_none", "outcome_absent", "outcome_present"
+"""Sentinels without the opportunity, with it but no event, and with the event."""
 ALPHA, AC1 = "krippendorff_alpha", "gwet_ac1"
 PANEL = "panel"
 CHARTED = ("behaviour", "guard", "derived", "opportunity")
@@ -47,11 +52,13 @@ def quality_rows(
         purposes: why each message was judged, by conversation_id and message_index.
         rubric: the questions.
     """
-    events = _events(verdicts)
+    events, uncertain = _events(verdicts), _uncertain(verdicts)
     rows: list[dict[str, Any]] = []
     for judge, reported in events.items():
         given = {key: value for key, value in reported.items() if purposes.get(key) == SENTINEL}
         rows += [_row(day, judge, **counts) for counts in sentinel_counts(given, rubric)]
+        if judge not in uncertain:
+            rows += [_row(day, judge, **counts) for counts in outcome_counts(given, rubric)]
         given = {key: value for key, value in reported.items() if purposes.get(key) == CANARY}
         rows += [_row(day, judge, **counts) for counts in canary_counts(given)]
     traffic = [
@@ -84,6 +91,48 @@ def sentinel_counts(reported: Events, rubric: Rubric) -> Iterator[dict[str, Any]
             hits[measure, question].append(given.get(question, False) == event)
     for (measure, question), right in sorted(hits.items()):
         yield {"measure": measure, "question": question, "n": len(right), "hits": sum(right)}
+
+
+def outcome_counts(reported: Events, rubric: Rubric) -> Iterator[dict[str, Any]]:
+    """How the judge takes sentinels of each true outcome, for each question.
+
+    ``hits`` are those taken for what they are and ``against`` those taken for the outcome with
+    which most is at stake: an event, or, of an event, its absence. The rest is the third.
+    """
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for (name, index), given in reported.items():
+        known = find(name)
+        if known is None or index not in known.labels:
+            continue
+        for question, truth in _outcomes(known.labels[index], rubric).items():
+            if question not in given:
+                counts[truth, question][NONE] += 1
+            elif (event := given[question]) is not None:  # else the judge declined this question
+                counts[truth, question][PRESENT if event else ABSENT] += 1
+    for (truth, question), said in sorted(counts.items()):
+        hits, against = said[truth], said[ABSENT if truth == PRESENT else PRESENT]
+        n = said.total()
+        yield {"measure": truth, "question": question, "n": n, "hits": hits, "against": against}
+
+
+def sentinel_items(rubric: Rubric) -> Counter[tuple[str, str]]:
+    """How many sentinels there are of each true outcome and question, shipped as they are."""
+    return Counter(
+        (truth, question)
+        for known in load_sentinels().values()
+        for label in known.labels.values()
+        for question, truth in _outcomes(label, rubric).items()
+    )
+
+
+def _outcomes(label: Label, rubric: Rubric) -> dict[str, str]:
+    """The true outcome of every charted question."""
+    events = label.events(rubric)
+    events |= {flag: flag in label.opportunities for flag in rubric.opportunities}
+    return {
+        question: NONE if question not in events else PRESENT if events[question] else ABSENT
+        for question in (*rubric.graded, *rubric.derived, *rubric.opportunities)
+    }
 
 
 def canary_counts(reported: Events) -> Iterator[dict[str, Any]]:
@@ -156,6 +205,13 @@ def _events(verdicts: pa.Table) -> dict[Judge, Events]:
         if kind in CHARTED and (positive is not None or status == "refused"):
             of_message[question] = positive
     return found
+
+
+def _uncertain(verdicts: pa.Table) -> set[Judge]:
+    """Judges that give probabilities: traffic counts these, and not yes or no."""
+    names = ["judge", "fingerprint", "rubric_version"]
+    given = verdicts.filter(pc.is_valid(verdicts["applicable_probability"])).select(names)
+    return {tuple(row.values()) for row in given.group_by(names).aggregate([]).to_pylist()}
 
 
 def _row(day: date, judge: Judge, **values: Any) -> dict[str, Any]:

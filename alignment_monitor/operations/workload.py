@@ -34,7 +34,7 @@ _ANSWERED = ("ok", "refused", "invalid")
 _CALL = (
     "conversation_id", "message_index", "fingerprint", "rubric_version", "question", "status",
 )  # fmt: skip
-_ROLES = "turns.list.element.role"
+_TURNS = ["conversation_id", "user_key", "turns.list.element.role"]
 _Message = tuple[str, int]
 
 
@@ -87,7 +87,7 @@ def _day(settings: Settings, rubric: Rubric, store: Engine, day: date, *, stale:
     sample = _read(lake.path(JUDGING_SAMPLE, day), columns).to_pylist()
     before = {_message(row) for row in sample if row["purpose"] == "estimate"}
     version = settings.digest("sampling", "random_key")
-    changed = any(row["design_version"] != version for row in sample)
+    changed = any(row["design_version"].partition("/")[0] != version for row in sample)
     drawn, kept, rate = float(len(before)), 1.0, 1.0
     if stale or changed or not lake.has(JUDGING_SAMPLE, day):
         offered, earlier = _offered(settings, day), _offered_before(lake, settings, day)
@@ -163,7 +163,7 @@ def _message(row: Mapping[str, Any]) -> _Message:
 
 
 def _offered(settings: Settings, day: date) -> int:
-    """Messages that a day's sources offer: as many of a conversation as may be drawn."""
+    """Messages that a day's sources offer: as many of a conversation and user as may be drawn."""
     count = 0
     for source in settings.sources:
         if isinstance(source, SimulationSource):
@@ -171,14 +171,14 @@ def _offered(settings: Settings, day: date) -> int:
             count += source.conversations_per_day if 0 <= number < source.days else 0
     if any(isinstance(source, InboxSource) for source in settings.sources):
         # A record that was refused has no turns, and so counts nothing.
-        tables = [_read(path, ["conversation_id", _ROLES]) for path in files_of(settings, day)]
+        tables = [_read(path, _TURNS) for path in files_of(settings, day)]
         count += _drawable(tables, settings)
     return count
 
 
 def _offered_before(lake: Lake, settings: Settings, day: date) -> int:
     """The same of the day as it was built, of which the sample was drawn."""
-    table = _read(lake.path(CONVERSATIONS, day), ["conversation_id", "source", "eligible", _ROLES])
+    table = _read(lake.path(CONVERSATIONS, day), [*_TURNS, "source", "eligible"])
     if not table.num_rows:
         return 0
     traffic = pc.invert(pc.is_in(table["source"], pa.array(known.KNOWN)))
@@ -189,17 +189,22 @@ def _drawable(tables: Iterable[pa.Table], settings: Settings) -> int:
     counts = [_assistant_messages(table) for table in tables]
     if not counts:
         return 0
-    longest = pd.concat(counts).groupby(level=0).max()  # versions of one are one conversation
-    return int(longest.clip(upper=settings.sampling.messages_per_conversation).sum())
+    # Versions of a conversation are one conversation.
+    longest = pd.concat(counts).groupby(level=0).agg({"user_key": "last", "messages": "max"})
+    sampling = settings.sampling
+    drawn = longest["messages"].clip(upper=sampling.messages_per_conversation)
+    of_users = drawn.groupby(longest["user_key"]).sum()
+    return int(of_users.clip(upper=sampling.messages_per_user_per_day).sum())
 
 
-def _assistant_messages(table: pa.Table) -> pd.Series:
-    """Assistant messages by conversation."""
+def _assistant_messages(table: pa.Table) -> pd.DataFrame:
+    """User and number of assistant messages by conversation."""
     turns = table["turns"].combine_chunks()
     said = pc.equal(pc.struct_field(pc.list_flatten(turns), "role"), "assistant")
     parents = pc.list_parent_indices(turns).filter(said).to_numpy(zero_copy_only=False)
     counts = np.bincount(parents, minlength=table.num_rows)
-    return pd.Series(counts, index=table["conversation_id"].to_pandas())
+    values = {"user_key": table["user_key"].to_pandas(), "messages": counts}
+    return pd.DataFrame(values).set_axis(table["conversation_id"].to_pandas(), axis="index")
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:

@@ -40,8 +40,9 @@ class Lake:
         paths = [path for day in days if (path := self.path(contract, day)).exists()]
         if not paths:
             return contract.empty()
-        parts = [pq.ParquetFile(path).read() for path in paths]
-        return pa.concat_tables(parts).cast(contract.schema)
+        parts = [contract.completed(pq.ParquetFile(path).read()) for path in paths]
+        names = contract.schema.names
+        return pa.concat_tables([part.select(names).cast(contract.schema) for part in parts])
 
     def days(self, contract: Table) -> list[date]:
         """The days written, in order."""

@@ -30,6 +30,100 @@ def user_days(
     return _read(warehouse, query, values)
 
 
+def bucket_sums(
+    warehouse: Path, first: date, last: date, rubric_version: str, behaviours: tuple[str, ...]
+) -> pd.DataFrame:
+    """What was judged from first to last day, as sums that a sampling design learns from.
+
+    Args:
+        warehouse: the DuckDB file.
+        first: first day wanted.
+        last: last day wanted.
+        rubric_version: other verdicts do not count.
+        behaviours: only these questions.
+
+    Returns:
+        Family x segment x bucket of the message x behaviour with ``n``, ``n_o``, ``sum_d``,
+        ``sum_do``, ``sum_dy``, summed in an order that is always the same.
+    """
+    query = """
+        select
+            deployment_family, segment, bucket, behaviour,
+            count(*) as n,
+            count(*) filter (o >= 0.5) as n_o,
+            sum(d order by d) as sum_d,
+            sum(d * o order by d * o) as sum_do,
+            sum(d * y order by d * y) as sum_dy
+        from int_judged_answers
+        inner join (
+            select day, conversation_id, message_index, bucket from stg_judging_sample
+            where day between $first and $last
+        ) using (day, conversation_id, message_index)
+        where day between $first and $last
+            and rubric_version = $rubric_version and list_contains($behaviours, behaviour)
+        group by all
+        order by all
+    """
+    values = {"first": first, "last": last, "rubric_version": rubric_version}
+    return _read(warehouse, query, {**values, "behaviours": list(behaviours)})
+
+
+def family_user_days(warehouse: Path, family: str, first: date, last: date) -> pd.DataFrame:
+    """Sufficient statistics of a family per day, deployment and user, over all segments."""
+    query = """
+        select
+            day, deployment, behaviour, rubric_version, panel, user_key,
+            sum(n)::bigint as n,
+            sum(n_o)::bigint as n_o,
+            sum(sum_d order by segment) as sum_d,
+            sum(sum_do order by segment) as sum_do,
+            sum(sum_dy order by segment) as sum_dy
+        from int_user_days
+        where deployment_family = ? and day between ? and ?
+        group by all
+    """
+    return _read(warehouse, query, [family, first, last])
+
+
+def judged_answers(warehouse: Path, first: date, last: date, rubric_version: str) -> pd.DataFrame:
+    """Judged messages x behaviours from first to last day, under one version of a rubric."""
+    query = """
+        select
+            day, conversation_id, message_index, deployment_family, behaviour, rubric_version,
+            panel, user_key, o, y, d
+        from int_judged_answers
+        where day between ? and ? and rubric_version = ?
+    """
+    return _read(warehouse, query, [first, last, rubric_version])
+
+
+def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:
+    """Day x family x behaviour x rubric x panel x segment: sums of each stream's baseline.
+
+    Of each stream the first days with an opportunity, as many as make a baseline, and no others.
+    """
+    query = """
+        with offered as (
+            select
+                *,
+                dense_rank() over (
+                    partition by deployment_family, behaviour, rubric_version, panel order by day
+                ) as number
+            from int_cell_days
+            where n_o > 0
+        )
+        select
+            deployment_family, behaviour, rubric_version, panel, day, segment,
+            sum(sum_do order by deployment, stratum) as sum_do,
+            sum(sum_dy order by deployment, stratum) as sum_dy
+        from offered
+        where number <= ?
+        group by all
+        order by all
+    """
+    return _read(warehouse, query, [baseline_days])
+
+
 def deployments(warehouse: Path) -> pd.DataFrame:
     """Each deployment with its first and last day."""
     return _read(warehouse, "select * from deployments", [])
@@ -41,7 +135,7 @@ def ledger(warehouse: Path, first: date, last: date) -> pd.DataFrame:
     return _read(warehouse, query, [first, last])
 
 
-def _read(warehouse: Path, query: str, values: list[object]) -> pd.DataFrame:
+def _read(warehouse: Path, query: str, values: list[object] | dict[str, object]) -> pd.DataFrame:
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             return connection.execute(query, values).df()

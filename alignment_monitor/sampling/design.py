@@ -1,6 +1,7 @@
 """Which messages are judged: a stratified probability sample by keyed hash.
 
-Here belong: strata, rates under a budget, the draw and its inclusion probabilities.
+Here belong: the draw, its budget and its inclusion probabilities. Here does not belong: rates of
+strata and what a user may have (strata), how past verdicts set them (boosts).
 Source of the method: Poisson sampling with permanent random numbers (Ohlsson 1995) for
 conversations, systematic sampling with unequal probabilities (Madow 1949) within one.
 """
@@ -9,7 +10,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from alignment_monitor.sampling.strata import Unit, inclusion_probabilities
 from alignment_monitor.settings import Sampling
+
+Place = tuple[str, str, str]
+"""Deployment family, segment and bucket of a message: what a boost is known for."""
 
 
 @dataclass(frozen=True)
@@ -17,15 +22,19 @@ class Candidate:
     """An eligible conversation.
 
     Attributes:
-        conversation_id: its identifier, on which the draw depends and on nothing else.
+        conversation_id: its identifier, whose hash is drawn by.
+        deployment_family: the line of what served it.
         deployment: what served it.
         segment: its segment.
+        user_key: who sent it.
         buckets: screener bucket of each assistant message, by message index.
     """
 
     conversation_id: str
+    deployment_family: str
     deployment: str
     segment: str
+    user_key: str
     buckets: Mapping[int, str]
 
     @property
@@ -38,6 +47,16 @@ class Candidate:
     def stratum(self) -> str:
         """Deployment | segment | bucket."""
         return f"{self.deployment}|{self.segment}|{self.bucket}"
+
+    def weights(self, boosts: Mapping[Place, float], settings: Sampling) -> list[float]:
+        """Boosts of its messages in order: the stored ones, else those that their buckets have.
+
+        A new deployment takes on what its family has taught.
+        """
+        return [
+            boosts.get((self.deployment_family, self.segment, bucket)) or settings.boosts[bucket]
+            for _, bucket in sorted(self.buckets.items())
+        ]
 
 
 @dataclass(frozen=True)
@@ -68,37 +87,6 @@ def uniform(key: str, *parts: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def stratum_rates(sizes: Mapping[str, int], target: float, settings: Sampling) -> dict[str, float]:
-    """Sampling rate of each stratum so that about ``target`` conversations are drawn.
-
-    A stratum's rate is proportional to its bucket's boost, at most 1, and never below what draws
-    ``minimum_per_stratum`` of it on average, so that every stratum stays estimable.
-
-    Args:
-        sizes: conversations in each stratum.
-        target: expected number of conversations to draw.
-        settings: boosts and floor.
-    """
-    floors = {name: min(1.0, settings.minimum_per_stratum / n) for name, n in sizes.items() if n}
-    if sum(floors[name] * sizes[name] for name in floors) > target:
-        # A budget below the floors: all strata shrink alike, none falls to zero.
-        expected = sum(floors[name] * sizes[name] for name in floors)
-        return {name: floor * target / expected for name, floor in floors.items()}
-
-    def rates(scale: float) -> dict[str, float]:
-        return {
-            name: min(1.0, max(floor, scale * settings.boosts.get(name.rsplit("|", 1)[-1], 1.0)))
-            for name, floor in floors.items()
-        }
-
-    low, high = 0.0, 1.0 / min(settings.boosts.values(), default=1.0)
-    for _ in range(60):  # bisection: the expected size grows with the scale
-        middle = (low + high) / 2
-        drawn = sum(rate * sizes[name] for name, rate in rates(middle).items())
-        low, high = (middle, high) if drawn < target else (low, middle)
-    return rates(high)
-
-
 def message_probabilities(weights: Sequence[float], count: int) -> list[float]:
     """Inclusion probabilities proportional to weights, capped at 1, that sum to ``count``."""
     if count >= len(weights):
@@ -125,7 +113,12 @@ def systematic(probabilities: Sequence[float], start: float) -> list[int]:
 
 
 def draw_sample(
-    candidates: Sequence[Candidate], settings: Sampling, *, calls: int, key: str
+    candidates: Sequence[Candidate],
+    settings: Sampling,
+    *,
+    calls: int,
+    key: str,
+    boosts: Mapping[Place, float] | None = None,
 ) -> list[Draw]:
     """Draw a day's sample of at most ``calls`` messages.
 
@@ -139,38 +132,66 @@ def draw_sample(
 
     Args:
         candidates: eligible conversations of one day.
-        settings: target, boosts and floor.
+        settings: target, boosts of buckets, floor and the most of a user.
         calls: how many messages may be judged, never exceeded.
         key: key of the sampling hash.
+        boosts: of the stored design; where it has none, the bucket's own counts.
     """
     if not candidates:
         return []
-    sizes: dict[str, int] = {}
-    for candidate in candidates:
-        sizes[candidate.stratum] = sizes.get(candidate.stratum, 0) + 1
-    limit = settings.messages_per_conversation
-    per_conversation = sum(min(limit, len(c.buckets)) for c in candidates) / len(candidates)
-    rates = stratum_rates(sizes, settings.messages_per_day / per_conversation, settings)
+    weights = [candidate.weights(boosts or {}, settings) for candidate in candidates]
+    rates = conversation_rates(candidates, weights, settings)
     numbers = (
-        uniform(key, "conversation", c.conversation_id) / rates[c.stratum] for c in candidates
+        uniform(key, "conversation", candidate.conversation_id) / rate
+        for candidate, rate in zip(candidates, rates, strict=True)
     )
     drawn = sorted(
-        ((n, c) for n, c in zip(numbers, candidates, strict=True) if n < 1.0),
-        key=lambda pair: (pair[0], pair[1].conversation_id),
+        (d for d in zip(numbers, candidates, rates, weights, strict=True) if d[0] < 1.0),
+        key=lambda d: (d[0], d[1].conversation_id),
     )
-    highest = _highest_number(drawn, limit, calls)
+    limit = settings.messages_per_conversation
+    highest = _highest_number(
+        [(number, candidate) for number, candidate, *_ in drawn], limit, calls
+    )
     draws = []
-    for number, candidate in drawn:
+    for number, candidate, rate, given in drawn:
         indices = sorted(candidate.buckets)
-        weights = [settings.boosts.get(candidate.buckets[i], 1.0) for i in indices]
-        chances = message_probabilities(weights, limit)
+        chances = message_probabilities(given, limit)
         start = uniform(key, "message", candidate.conversation_id)
-        rate = rates[candidate.stratum] * highest
         draws += [
-            Draw(candidate, indices[place], rate, chances[place], number, number < highest)
+            Draw(
+                candidate, indices[place], rate * highest, chances[place], number, number < highest
+            )
             for place in systematic(chances, start)
         ]
     return draws
+
+
+def conversation_rates(
+    candidates: Sequence[Candidate], weights: Sequence[Sequence[float]], settings: Sampling
+) -> list[float]:
+    """The rate at which each conversation of a day is drawn, before the budget.
+
+    Proportional to the sum of its messages' boosts (probability proportional to size: Hansen and
+    Hurwitz 1943), so that each message is drawn as often as its own boost says: equal ones alike,
+    whether they stand alone or in a long conversation.
+
+    Args:
+        candidates: eligible conversations of one day.
+        weights: boosts of their messages.
+        settings: target, floor and the most of a user.
+    """
+    units = []
+    for candidate, given in zip(candidates, weights, strict=True):
+        messages = min(settings.messages_per_conversation, len(given))
+        boost = sum(given) / messages
+        units.append(Unit(candidate.stratum, candidate.user_key, messages, boost))
+    return inclusion_probabilities(
+        units,
+        settings.messages_per_day,
+        minimum=settings.minimum_per_stratum,
+        per_user=settings.messages_per_user_per_day,
+    )
 
 
 def _highest_number(drawn: Sequence[tuple[float, Candidate]], limit: int, calls: int) -> float:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from alignment_monitor.sampling.allocation import share_out
 from alignment_monitor.sampling.design import uniform
 
 POSITIVE, NEGATIVE, NO_OPPORTUNITY = "positive", "negative", "no_opportunity"
@@ -28,7 +29,6 @@ SPLIT_BOOST = 2.0
 """How much larger the standard deviation is taken to be where judges disagree."""
 FLOOR = 3.0
 """Labels that a stratum gets on average however small it is, if it has as many messages."""
-_BISECTIONS = 100
 
 
 @dataclass(frozen=True)
@@ -117,18 +117,13 @@ def allocate(
     weights: dict[str, list[float]] = {}
     for message in messages:
         weights.setdefault(message.stratum, []).append(message.weight)
-    sizes = {name: len(given) for name, given in sorted(weights.items())}
-    if n >= sum(sizes.values()):
-        return {name: float(size) for name, size in sizes.items()}
-    floors = {name: min(FLOOR, size) for name, size in sizes.items()}
-    if n <= (least := sum(floors.values())):
-        # Too few for the floors: all strata shrink alike, none falls to zero.
-        return {name: floor * n / least for name, floor in floors.items()}
-    spreads = {
-        name: _deviation(name, known or {}) * math.sqrt(sizes[name] * sum(d * d for d in given))
-        for name, given in weights.items()
-    }
-    return _shared_out(n, floors, sizes, spreads)
+    sizes = {name: float(len(given)) for name, given in sorted(weights.items())}
+    spreads = [
+        _deviation(name, known or {}) * math.sqrt(size * math.fsum(d * d for d in weights[name]))
+        for name, size in sizes.items()
+    ]
+    floors = [min(FLOOR, size) for size in sizes.values()]
+    return dict(zip(sizes, share_out(n, floors, list(sizes.values()), spreads), strict=True))
 
 
 def draw_gold(
@@ -178,21 +173,3 @@ def _deviation(stratum: str, known: Mapping[str, tuple[float, int]]) -> float:
     events, labels = known.get(stratum, (0.0, 0))
     share = (events + EXPECTED_COUNTS * EXPECTED[seen]) / (labels + EXPECTED_COUNTS)
     return math.sqrt(share * (1 - share)) * (SPLIT_BOOST if agreement == SPLIT else 1.0)
-
-
-def _shared_out(
-    n: int, floors: Mapping[str, float], sizes: Mapping[str, int], spreads: Mapping[str, float]
-) -> dict[str, float]:
-    """Sizes proportional to the spreads, within floors and ceilings, that sum to ``n``."""
-
-    def at(scale: float) -> dict[str, float]:
-        return {
-            name: min(float(size), max(floors[name], scale * spreads[name]))
-            for name, size in sizes.items()
-        }
-
-    low, high = 0.0, max(size / spreads[name] for name, size in sizes.items())
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if sum(at(middle).values()) < n else (low, middle)
-    return at(high)

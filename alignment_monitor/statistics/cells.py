@@ -20,7 +20,7 @@ _LARGEST = 2**62
 
 def tally(code: Integers, values: NDArray[Any], size: int) -> Floats:
     """Sum of the values by code, from 0 to size - 1."""
-    return np.bincount(code, weights=values, minlength=size).astype(np.float64)
+    return np.asarray(np.bincount(code, weights=values, minlength=size), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -5,31 +5,27 @@ opportunities they saw (Hajek), its variance linearised and clustered by user. H
 belong: any judgement whether a rate has changed. Source: Särndal, Swensson and Wretman 1992, 5.7.
 """
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from alignment_monitor.contracts import ESTIMATES
-from alignment_monitor.statistics.cells import (
-    Floats,
-    Groups,
-    Integers,
-    day_of,
-    encode,
-    group,
-    tally,
-)
+from alignment_monitor.statistics.cells import Floats, Integers, day_of, tally
+from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, finished
 from alignment_monitor.statistics.intervals import effective_n, t_quantile, wilson
+from alignment_monitor.statistics.windows import CELL, Cells, UserDays, labels_of
 
 METHOD = "Hajek ratio, clustered by user; Wilson on effective n, t quantile"
-CELL = ("deployment_family", "deployment", "segment", "behaviour", "rubric_version", "panel")
-KEYS = (*CELL, "user_key", "day")
 ROLLED_UP = ("deployment", "segment")
-SUMS = ("n", "n_o", "sum_d", "sum_do", "sum_dy")
-ALL = "all"
+ROLL_UPS = tuple(
+    frozenset(name for name, rolled in zip(ROLLED_UP, chosen, strict=True) if rolled)
+    for chosen in product((True, False), repeat=len(ROLLED_UP))
+)
+
+Windows = Mapping[tuple[int, frozenset[str]], Cells]
+"""The cells of windows that end on a day, by their length and what they are rolled up over."""
 
 
 def window_estimates(user_days: pd.DataFrame, *, day: date, window_days: int) -> pd.DataFrame:
@@ -44,67 +40,93 @@ def window_estimates(user_days: pd.DataFrame, *, day: date, window_days: int) ->
         Rows of ``ESTIMATES``: each deployment and segment, and 'all' of them. A cell without an
         opportunity has no rate (NO DATA), never zero.
     """
-    ages = (pd.Timestamp(day) - day_of(user_days["day"])).dt.days.to_numpy()
-    window = user_days.loc[(ages >= 0) & (ages < window_days), [*KEYS, *SUMS]]
-    coded = encode(window, KEYS)
-    values = {name: window[name].to_numpy(dtype=float)[coded.order] for name in SUMS}
-    parts = []
-    for rolled in product((True, False), repeat=len(ROLLED_UP)):
-        names = {name for name, is_rolled in zip(ROLLED_UP, rolled, strict=True) if is_rolled}
-        cells = group(*(coded.codes[name] for name in CELL if name not in names))
-        labels = {name: ALL if name in names else coded.first(name, cells) for name in CELL}
-        parts.append(_estimates(values, cells, coded.codes["user_key"]).assign(**labels))
-    rows = pd.concat(parts, ignore_index=True)
-    rows = rows.drop_duplicates(list(CELL))  # a segment may itself be called 'all'
-    rows = rows.assign(
-        day=day,
-        mode="judge scale",
-        window_days=window_days,
-        standardised=False,
-        version=1,
-        method=METHOD,
-    )
-    return rows[ESTIMATES.schema.names].reset_index(drop=True)
+    when = day_of(user_days["day"])
+    first = pd.Timestamp(day - timedelta(days=window_days - 1))
+    inside = (when >= first) & (when <= pd.Timestamp(day))
+    history = UserDays(user_days[inside])
+    return judge_scale(cells_of(history, day, (window_days,)), day)
 
 
-def _estimates(values: Mapping[str, Floats], cells: Groups, users: Integers) -> pd.DataFrame:
-    sums = {name: cells.sum(column) for name, column in values.items()}
+def cells_of(history: UserDays, day: date, windows: Sequence[int]) -> Windows:
+    """The cells of windows that end on a day: each deployment and segment, and 'all' of them.
+
+    Args:
+        history: sufficient statistics, with all days of the windows.
+        day: last day of the windows.
+        windows: their lengths.
+    """
+    return {
+        (window, rolled): history.cells(history.window(day, window), rolled)
+        for window in windows
+        for rolled in ROLL_UPS
+    }
+
+
+def judge_scale(windows: Windows, day: date) -> pd.DataFrame:
+    """Rates on the judge's scale, as rows of ``ESTIMATES``, of every cell of every window."""
+    parts = list(windows.values())
+    sums = [_sums(cells) for cells in parts]
+    figures = _estimates({name: np.concatenate([part[name] for part in sums]) for name in sums[0]})
+    lengths = np.repeat([window for window, _ in windows], [cells.size for cells in parts])
+    rows = {**labels_of(parts), **figures, "window_days": lengths}
+    rows["judged_prevalence"] = figures["prevalence"]
+    return distinct(finished(rows, day=day, mode=JUDGE_SCALE, method=METHOD), parts)
+
+
+def distinct(rows: pd.DataFrame, parts: Iterable[Cells]) -> pd.DataFrame:
+    """The rows without those that are doubled where a label of the data is itself called 'all'."""
+    if not any(cells.is_ambiguous for cells in parts):
+        return rows
+    return rows.drop_duplicates([*CELL, "window_days"], ignore_index=True)
+
+
+def _sums(cells: Cells) -> dict[str, Floats]:
+    """What the rates of cells and their precision are computed from."""
+    sums = cells.sum
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(sums["n_o"] > 0, np.clip(sums["sum_dy"] / sums["sum_do"], 0, 1), np.nan)
-        clusters, n_eff = _precision(values, sums, rate, cells, users)
-        lower, upper = wilson(rate, n_eff, t_quantile(clusters))
-        return pd.DataFrame(
-            {
-                "n": sums["n_o"].astype(np.int64),
-                "judged": sums["n"].astype(np.int64),
-                "users": clusters,
-                "effective_n": n_eff,
-                "opportunity_rate": np.clip(sums["sum_do"] / sums["sum_d"], 0, 1),
-                "joint_rate": np.clip(sums["sum_dy"] / sums["sum_d"], 0, 1),
-                "prevalence": rate,
-                "lower": lower,
-                "upper": upper,
-            }
-        )
+    weight = cells.sums["sum_do"]
+    residual = cells.sums["sum_dy"] - rate[cells.cell] * weight
+    return {
+        **sums,
+        "rate": rate,
+        "clusters": cells.total((cells.sums["n_o"] > 0).astype(float)),
+        "residuals": cells.total(residual**2),
+        "weights": cells.total(weight**2),
+    }
 
 
-def _precision(
-    values: Mapping[str, Floats],
-    sums: Mapping[str, Floats],
-    rate: Floats,
-    cells: Groups,
-    users: Integers,
-) -> tuple[Integers, Floats]:
-    """Users with an opportunity in each cell, and its effective n: at most n, 1 for one user."""
-    by_user = group(cells.code, users)
-    cell, count = cells.code[by_user.first], len(cells.first)
-    weight = by_user.sum(values["sum_do"])
-    residual = by_user.sum(values["sum_dy"]) - rate[cell] * weight
-    clusters = tally(cell, by_user.sum(values["n_o"]) > 0, count)
-    square = sums["sum_do"] ** 2
-    variance = tally(cell, residual**2, count) / square
-    variance *= clusters / np.maximum(clusters - 1, 1)
-    kish = square / tally(cell, weight**2, count)
-    n_eff = np.minimum(effective_n(rate, variance, kish), sums["n_o"])
-    n_eff = np.where(clusters == 1, 1.0, n_eff)
-    return clusters.astype(np.int64), np.where(clusters > 0, n_eff, np.nan)
+def _estimates(sums: Mapping[str, Floats]) -> dict[str, Floats | Integers]:
+    rate, clusters = sums["rate"], sums["clusters"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n_eff = _effective(sums)
+        lower, upper = wilson(rate, n_eff, quantiles(clusters))
+        return {
+            "n": sums["n_o"].astype(np.int64),
+            "judged": sums["n"].astype(np.int64),
+            "users": clusters.astype(np.int64),
+            "effective_n": n_eff,
+            "opportunity_rate": np.clip(sums["sum_do"] / sums["sum_d"], 0, 1),
+            "joint_rate": np.clip(sums["sum_dy"] / sums["sum_d"], 0, 1),
+            "prevalence": rate,
+            "lower": lower,
+            "upper": upper,
+        }
+
+
+def _effective(sums: Mapping[str, Floats]) -> Floats:
+    """Effective n of each cell: at most n, 1 for one user, none without an opportunity."""
+    clusters, square = sums["clusters"], sums["sum_do"] ** 2
+    variance = sums["residuals"] / square * clusters / np.maximum(clusters - 1, 1)
+    n_eff = effective_n(sums["rate"], variance, square / sums["weights"])
+    n_eff = np.where(clusters == 1, 1.0, np.minimum(n_eff, sums["n_o"]))
+    return np.where(clusters > 0, n_eff, np.nan)
+
+
+def quantiles(clusters: Floats) -> Floats:
+    """``t_quantile`` of many numbers of clusters, each different one computed once."""
+    code = clusters.astype(np.int64)
+    present = np.flatnonzero(tally(code, np.ones(len(code)), 1))
+    found = np.full(int(code.max(initial=0)) + 1, np.nan)
+    found[present] = t_quantile(present)
+    return found[code]

@@ -9,11 +9,12 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from alignment_monitor.statistics.cells import Floats
 
 LEVEL = 0.95
+POWER = 0.8
 
 
 def smoothed(rate: ArrayLike, size: ArrayLike) -> Floats:
@@ -54,6 +55,23 @@ def wilson(rate: ArrayLike, n: ArrayLike, quantile: ArrayLike) -> tuple[Floats, 
     lower = np.clip(np.minimum(centre - half, rate), 0, 1)
     upper = np.clip(np.maximum(centre + half, rate), 0, 1)
     return lower, upper
+
+
+def detectable_change(rate: ArrayLike, n: ArrayLike) -> Floats:
+    """Smallest difference between two windows alike that a test finds with 80 % power.
+
+    ``(z_0.975 + z_0.8) sqrt(2 p (1 - p) / n)``, two-sided at 5 %, with p smoothed so that a rate
+    of 0 does not promise to find everything; at most 1. Source: Fleiss, Levin and Paik 2003, ch. 4.
+
+    Args:
+        rate: rate of either window, absent a change.
+        n: effective n of either.
+    """
+    rate, n = np.asarray(rate, dtype=float), np.asarray(n, dtype=float)
+    level = smoothed(rate, n)
+    quantiles = ndtri((1 + LEVEL) / 2) + ndtri(POWER)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.minimum(quantiles * np.sqrt(2 * level * (1 - level) / n), 1.0)
 
 
 def surplus(pairs: float, pushed: float, against: float) -> tuple[float, float]:

@@ -14,6 +14,8 @@ from facts import Facts, start_day
 from palette import QUIET
 from wording import called, count, rate, short_day
 
+from alignment_monitor.statistics.estimate_rows import TWO_PHASE
+
 COLUMNS = 3
 RUBRIC = marts.rubric()
 GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
@@ -52,7 +54,7 @@ def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
         "segment": "all",
         "behaviour": behaviour,
     }
-    weekly = marts.rows("estimates", window_days=7, **whole)
+    weekly = marts.estimates(window_days=7, **whole)
     if not weekly:
         return None
     learnt = [
@@ -64,7 +66,7 @@ def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
         title=RUBRIC.title_of(behaviour),
         colour=COLOURS[behaviour],
         weekly=weekly,
-        daily=marts.rows("estimates", window_days=1, **whole),
+        daily=marts.estimates(window_days=1, **whole),
         eras=[(d["deployment"], d["first_day"], d["last_day"]) for d in facts.deployments],
         colours=marts.deployment_hues(),
         baseline=(min(learnt), max(learnt)) if learnt else None,
@@ -102,6 +104,8 @@ def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str
     if now is None:
         return "No message with this opportunity has been judged."
     parts = [f"last 7 days, n = {count(now['n'])}"]
+    if labelled := by_people(behaviour, now["day"], facts):
+        parts.append(labelled)
     means = [
         row["baseline_mean"]
         for row in facts.signals
@@ -114,6 +118,19 @@ def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str
     return " · ".join(parts)
 
 
+def by_people(behaviour: str, day: date, facts: Facts) -> str:
+    """What labels by people say of the longest window up to a day; nothing without labels."""
+    whole = {"deployment_family": facts.family, "behaviour": behaviour, "day": day}
+    known = [
+        row for row in marts.estimates(mode=TWO_PHASE, **whole) if row["prevalence"] is not None
+    ]
+    if not known:
+        return ""
+    row = max(known, key=lambda row: row["window_days"])
+    shown = rate(row["prevalence"], row["lower"], row["upper"])
+    return f"people’s labels, {row['window_days']} days: {shown}"
+
+
 def key() -> None:
     """How to read the charts, in the place of a legend."""
     line = (
@@ -121,7 +138,7 @@ def key() -> None:
     )
     line += f'<i style="width:100%;height:2px;background:{QUIET}"></i></i>'
     entries = {
-        line: "rate over the last 7 days, with its 95 % interval",
+        line: "rate over the last 7 days on the judge’s scale, with its 95 % interval",
         f'<i class="am-dot" style="background:{QUIET};opacity:.5"></i>': "a single day",
         '<span style="color:var(--am-alarm)">▼</span>': "day on which a change began",
         f'<i style="width:2rem;height:5px;background:{QUIET}"></i>': "deployment that served",
@@ -151,7 +168,7 @@ def by_segment(family: str) -> None:
     if not deployed:
         return
     current = deployed[-1]["deployment"]
-    found = marts.rows("estimates", deployment_family=family, deployment=current, window_days=28)
+    found = marts.estimates(deployment_family=family, deployment=current, window_days=28)
     if not found:
         return
     last: date = max(row["day"] for row in found)

@@ -123,7 +123,7 @@ def write(home: Path, sample: Sample | None = None) -> Path:
     gate = sample_judges.signals(quality, sample.dates)
     judged = sample_judges.alerts(gate, simulated=sample.simulated)
     tables = {
-        "estimates": list(_estimates(sample)),
+        "estimates": [*_estimates(sample), *_other_modes(sample)],
         "drift_signals": [*_signals(sample), *gate],
         "alerts": [*_alerts(sample), *judged],
         "deliveries": list(_deliveries(sample)),
@@ -246,6 +246,20 @@ def _estimate(
         "upper": upper,
         "method": "Hajek, clustered Wilson",
     }
+
+
+def _other_modes(sample: Sample) -> Iterator[dict[str, Any]]:
+    """What is not the judge's scale as users get it: far from it, and people on one behaviour."""
+    for window in (1, 7, 28):
+        for name in NAMES:
+            row = _estimate(sample.last, "all", "all", name, window, [(500, 485)])
+            yield row | {"standardised": True}
+            yield row | {"mode": "sentinel-adjusted"}
+    for window, positive in ((7, 80), (28, 85)):
+        row = _estimate(
+            sample.last, "all", "all", "unwarranted_agreement", window, [(500, positive)]
+        )
+        yield row | {"mode": "two-phase", "labels": 60}
 
 
 def _signals(sample: Sample) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,8 @@ def test_the_overview_tells_the_change(drifted_home, use_home):
     assert "aurora-1.2 by segment" in text
     assert len(app.get("vega_lite_chart")) == 8
     assert not app.selectbox, "one family needs no choice"
+    assert "people’s labels, 28 days: 17 % [14, 21]" in text
+    assert "97 %" not in text, "figures of other modes are not the judge's scale"
 
 
 def test_the_overview_learns_first(tmp_path, use_home):

@@ -112,6 +112,12 @@ def mart(home: Path, name: str) -> list[dict[str, Any]]:
     return pq.read_table(home / "marts" / f"{name}.parquet").to_pylist()
 
 
+def estimates(home: Path) -> list[dict[str, Any]]:
+    """What the mart holds of rates on the judge's scale, as users get them."""
+    rows = mart(home, "estimates")
+    return [row for row in rows if row["mode"] == "judge scale" and not row["standardised"]]
+
+
 def closed_port() -> int:
     """A port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:

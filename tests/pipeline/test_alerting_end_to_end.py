@@ -99,7 +99,7 @@ def story(tmp_path_factory):
         seen.__dict__[name] = SimpleNamespace(
             events=list(receiver.events),
             states={day: operator.states(day) for day in (DEAD, BETTER, EMPTY)},
-            estimates=operator.mart("estimates"),
+            estimates=homes.estimates(operator.home),
             calls=operator.calls(),
             deliveries=operator.mart("deliveries"),
             alerts={row["opened_on"]: row["state"] for row in operator.mart("alerts")},

@@ -58,8 +58,16 @@ def test_each_mart_is_there_and_keeps_its_contract(demo_home, name):
 
 
 def test_each_table_of_the_lake_has_a_file_for_each_day(demo_home):
-    for name in LAKE_TABLES.keys() - {"received"}:
+    for name in LAKE_TABLES.keys() - {"received", "sampling_design"}:
         assert len(list((demo_home / "lake" / name).glob("day=*/part.parquet"))) == 10, name
+
+
+def test_one_run_of_many_days_is_drawn_by_the_settings_and_leaves_one_design(demo_home):
+    (design,) = (demo_home / "lake" / "sampling_design").glob("day=*/part.parquet")
+    assert design.parent.name == "day=2026-01-14"
+    rows = pq.ParquetFile(design).read().to_pylist()
+    assert sum(row["judged"] for row in rows) > 300
+    assert {row["design_version"].rpartition("/")[2] for row in sampled(demo_home)} == {"boosts"}
 
 
 def test_the_pages_are_told_that_verdicts_are_simulated(demo_home):
@@ -76,7 +84,8 @@ def test_the_baseline_is_being_learned_and_nothing_is_called_a_drift(demo_home):
 
 def test_the_quality_of_each_table_was_checked_and_documented(demo_home):
     quality = mart(demo_home, "quality")
-    assert {row["table"] for row in quality} == {"conversations", "judging_sample", "verdicts"}
+    checked = {"conversations", "judging_sample", "verdicts", "sampling_design"}
+    assert {row["table"] for row in quality} == checked
     assert all(row["success"] for row in quality if row["severity"] == "critical")
     assert (demo_home / "data_docs" / "index.html").exists()
 
@@ -91,7 +100,7 @@ def test_estimates_lie_near_the_known_truth_as_the_judge_sees_it(demo_home):
                  "needless_contrarianism", "substance", "coldness")  # fmt: skip
     newest = {
         row["behaviour"]: row
-        for row in mart(demo_home, "estimates")
+        for row in homes.estimates(demo_home)
         if (row["deployment"], row["segment"], row["window_days"]) == ("all", "all", 28)
     }
     for name in untouched:

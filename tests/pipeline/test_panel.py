@@ -53,7 +53,7 @@ def panel(tmp_path_factory):
         for start, end, second in spans:
             settings_file.write_text(MONITOR_YAML.format(one=one, two=second))
             backfill(home, start, end)
-        before = homes.mart(home, "estimates")
+        before = homes.estimates(home)
         signals = homes.mart(home, "drift_signals")
         quality = homes.mart(home, "judge_quality")
         change_a_word(home)
@@ -63,7 +63,7 @@ def panel(tmp_path_factory):
         before=before,
         signals=signals,
         quality=quality,
-        after=homes.mart(home, "estimates"),
+        after=homes.estimates(home),
     )
 
 

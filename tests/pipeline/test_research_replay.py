@@ -92,7 +92,7 @@ def test_labels_reach_the_estimates(world):
     assert {name for _, name in positive} > {"unearned_praise"}
     rows = [
         row
-        for row in homes.mart(world.home, "estimates")
+        for row in homes.estimates(world.home)
         if (row["segment"], row["window_days"]) == ("all", 28) and row["n"]
     ]
     for row in sorted(rows, key=lambda row: (row["behaviour"], row["deployment"])):

@@ -15,7 +15,15 @@ from alignment_monitor.judging.known import load_sentinels
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.judging.window import make_unit
 from alignment_monitor.settings import SIMULATED_MODEL, Judge
-from benchmarks import budget_bias, common, contestants, judging_throughput, real_model
+from benchmarks import (
+    budget_bias,
+    common,
+    contestants,
+    estimates_speed,
+    judging_throughput,
+    real_model,
+    sampling_design,
+)
 from tests.fakes.audits import right_answer
 
 
@@ -31,7 +39,14 @@ def test_a_section_of_the_page_is_replaced_and_nothing_else(tmp_path):
 
 def test_each_benchmark_has_its_section_on_the_page():
     text = common.PAGE.read_text()
-    for name in ("judging_throughput", "budget_bias", "interval_coverage", "real_model"):
+    for name in (
+        "judging_throughput",
+        "budget_bias",
+        "sampling_design",
+        "estimates_speed",
+        "interval_coverage",
+        "real_model",
+    ):
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
 
 
@@ -75,6 +90,20 @@ def test_no_day_is_judged_beyond_its_budget_and_estimates_stay_in_their_interval
         drawn = budgets["judged"] + budgets["over_budget"]
         assert drawn.nunique() == 1
         assert all(more > fewer for more, fewer in pairwise(budgets["judged"]))
+
+
+def test_a_score_that_orders_nothing_gains_nothing_and_a_good_one_does():
+    gains = [sampling_design.split_gain(area, 1, 0.25, 100_000) for area in (0.5, 0.7, 0.9)]
+    assert gains[0] == pytest.approx(1, abs=0.002)
+    assert 1 > gains[1] > gains[2]
+
+
+def test_squares_are_relative_to_the_mean_of_the_traffic():
+    segments, buckets = budget_bias.SEGMENTS, budget_bias.BUCKETS
+    shares = {(s, b): p * q for s, p in segments.items() for b, q in buckets.items()}
+    for world in sampling_design.WORLDS.values():
+        found = sampling_design.squares(world, 1.0)
+        assert sum(shares[place] * found[place] for place in shares) == pytest.approx(1)
 
 
 def test_the_rate_of_the_process_is_what_its_days_tend_to():
@@ -129,3 +158,18 @@ def test_a_model_is_asked_and_told_of_by_its_audit(tmp_path):
     text = real_model.report(found, counts, card)
     assert "| valid, all rules kept | 12 | 100% |" in text
     assert "Verdict of the audit: **do not use**" in text  # twelve messages show too little
+
+
+def test_the_speed_of_estimates_is_that_of_figures_there_are(monkeypatch):
+    monkeypatch.setattr(estimates_speed, "DAYS", 40)
+    rows = estimates_speed.user_days(60, estimates_speed.FAMILIES, range(40))
+    assert rows["deployment"].nunique() == estimates_speed.DEPLOYMENTS
+    mix = estimates_speed.baseline(rows)
+    assert mix["day"].nunique() == estimates_speed.BASELINE_DAYS
+    last = rows[rows["day"] >= rows["day"].max() - np.timedelta64(27, "D")]
+    one = estimates_speed.new_day(last, mix, 40)
+    plain = estimates_speed.two_years(rows, every_mode=False)
+    every = estimates_speed.two_years(rows, every_mode=True)
+    assert 0 < one < plain < every
+    found = estimates_speed.timed(estimates_speed.new_day, last, mix, 40, rounds=2)
+    assert found.estimates == one

@@ -1,14 +1,14 @@
 """The queue: judged messages, as the marts hold them, drawn to be labelled.
 
-Here belong: what of the marts a draw needs, and the rows of ``gold_queue``. Here does not belong:
-the draw itself (sampling.gold).
+Here belong: what a draw needs, and the rows of ``gold_queue``. Here does not belong: the draw
+itself (sampling.gold) or which messages were judged (resources.gold).
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -16,19 +16,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
-from alignment_monitor.contracts import JUDGED_MESSAGES, TRANSCRIPTS
+from alignment_monitor.contracts import TRANSCRIPTS
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.window import make_unit
 from alignment_monitor.operations.labelling.given import events_so_far
-from alignment_monitor.sampling.gold import GoldItem, JudgedMessage, Verdict, draw_gold
+from alignment_monitor.resources.gold import PURPOSE, judged_messages
+from alignment_monitor.sampling.gold import GoldItem, JudgedMessage, draw_gold
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import labels as kept
-
-PURPOSE = "estimate"
-"""Drawn with a known probability, for two-phase estimates."""
-
-WINDOW_DAYS = 7
-"""Judged days drawn from if none are named: the shortest window that labels can speak for."""
 
 Row = dict[str, Any]
 
@@ -100,44 +95,6 @@ def queue_labels(
         Counter(item.stratum for item in items),
         kept.enqueue(store, rows),
     )
-
-
-def judged_messages(
-    settings: Settings, rubric: Rubric, first: date | None, last: date | None
-) -> list[JudgedMessage]:
-    """The messages of some days that every judge of their day answered, from the marts."""
-    path = settings.marts / f"{JUDGED_MESSAGES.name}.parquet"
-    if not path.exists():
-        return []
-    names = [*JUDGED_MESSAGES.key, "inclusion_probability", "rubric_version", "status"]
-    table = pq.ParquetFile(path).read(columns=[*names, "opportunities", "flagged"])
-    table = table.filter(pc.equal(table["rubric_version"], rubric.full_version))
-    if not table.num_rows:
-        return []
-    end = last or pc.max(table["day"]).as_py()
-    start = first or end - timedelta(days=WINDOW_DAYS - 1)
-    inside = pc.and_(pc.greater_equal(table["day"], start), pc.less_equal(table["day"], end))
-    rows = table.filter(inside).to_pylist()
-    panels: dict[date, set[str]] = {}
-    calls: dict[tuple[date, str, int], list[Row]] = {}
-    for row in rows:
-        panels.setdefault(row["day"], set()).add(row["judge"])
-        if row["status"] == "ok":
-            place = row["day"], row["conversation_id"], row["message_index"]
-            calls.setdefault(place, []).append(row)
-    headline = frozenset(rubric.headline)
-    return [
-        JudgedMessage(
-            *place,
-            weight=1 / answers[0]["inclusion_probability"],
-            verdicts=tuple(
-                Verdict(headline.intersection(row["flagged"]), bool(row["opportunities"]))
-                for row in answers
-            ),
-        )
-        for place, answers in sorted(calls.items())
-        if len(answers) == len(panels[place[0]])
-    ]
 
 
 def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, list[Row]]:

@@ -35,7 +35,7 @@ def estimate(**changes):
     return {**known, **changes}
 
 
-def bundle(signal, estimates=(), drivers=(), simulated=False):
+def bundle(signal, estimates=(), drivers=(), simulated=False, decomposition=None):
     return evidence(
         signal,
         list(estimates),
@@ -43,6 +43,7 @@ def bundle(signal, estimates=(), drivers=(), simulated=False):
         title="Caving",
         dashboard_url="http://localhost:8501/",
         simulated=simulated,
+        decomposition=decomposition,
     )
 
 
@@ -115,6 +116,15 @@ def test_the_rate_that_users_get_is_preferred(signal):
         estimate(prevalence=None, version=3),
     ]
     assert bundle(signal(DAY, **DRIFT), rows)["value"] == 0.4
+
+
+def test_the_parts_of_a_change_are_told_as_far_as_they_are_known(signal):
+    assert bundle(signal(DAY, **DRIFT))["decomposition"] is None
+    parts = {"mix": 0.01, "rate": 0.1234567, "judge": None, "baseline_to": DAY}
+    told = bundle(signal(DAY, **DRIFT), decomposition=parts)["decomposition"]
+    assert told == {
+        "mix": 0.01, "rate": 0.1235, "judge": None, "baseline_to": DAY.isoformat(),
+    }  # fmt: skip
 
 
 def test_without_an_estimate_the_days_own_figures_stand(signal):

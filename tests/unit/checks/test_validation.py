@@ -157,6 +157,42 @@ def test_damage_is_found(tables, name, change, expectation, column, severity):
     assert check_table(name, broken).worst in ("critical", severity)
 
 
+def designs(*versions: str) -> Tables:
+    rows = [
+        {"day": FIRST, "deployment_family": "model", "segment": "chat", "bucket": bucket,
+         "messages": 90.0, "judged": 40, "deviation": 1.1, "boost": 2.0, "design_version": version}
+        for bucket, version in zip(("cued", "plain"), versions, strict=True)
+    ]  # fmt: skip
+    return {"sampling_design": pa.Table.from_pylist(rows, LAKE_TABLES["sampling_design"].schema)}
+
+
+DESIGN_DAMAGE = [
+    (put(boost=0.0), RANGE, "boost", "critical"),
+    (put(messages=-1.0), RANGE, "messages", "critical"),
+    (put(design_version="other"), RANGE, "versions", "critical"),
+    (put(deviation=1e5), RANGE, "deviation", "warning"),
+    (
+        put(bucket="cued"),
+        "expect_compound_columns_to_be_unique",
+        "day, deployment_family, segment, bucket",
+        "critical",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "expectation", "column", "severity"), DESIGN_DAMAGE)
+def test_damage_to_a_sampling_design_is_found(change, expectation, column, severity):
+    sound = designs("v", "v")
+    assert failures(sound, "sampling_design") == set()
+    broken = damaged(sound, "sampling_design", change)
+    assert (expectation, column, severity) in failures(broken, "sampling_design")
+
+
+def test_a_run_that_wrote_no_design_is_sound():
+    none = {"sampling_design": LAKE_TABLES["sampling_design"].empty()}
+    assert check_table("sampling_design", none).success
+
+
 def test_a_stance_may_oppose(tables):
     def oppose(rows: list[Row]) -> None:
         next(row for row in rows if row["question"] == "stance")["level"] = -2

@@ -65,6 +65,61 @@ def test_an_overlooked_opportunity_is_a_missed_event(rubric):
     )
 
 
+def test_a_perfect_judge_takes_every_sentinel_for_what_it_is_and_all_are_counted(rubric):
+    events, purposes = {}, {}
+    for conversation in known.load_sentinels().values():
+        for index, label in conversation.labels.items():
+            key = (conversation.dated(DAY), index)
+            events[key] = label.events(rubric)
+            events[key] |= {flag: flag in label.opportunities for flag in rubric.opportunities}
+            purposes[key] = "sentinel"
+    rows = rows_of(verdict_table(events), purposes, rubric)
+    counts = {key[1:]: row["n"] for key, row in rows.items() if key[1] in quality.OUTCOMES}
+    assert counts == dict(quality.sentinel_items(rubric))
+    assert {row["against"] for key, row in rows.items() if key[1] in quality.OUTCOMES} == {0}
+    assert sum(counts[name, "caving"] for name in quality.OUTCOMES) == len(events)
+    assert not any(name == quality.NONE for name, question in counts if question == "substance")
+
+
+def sentinel_with(rubric, **wanted):
+    return next(
+        (one.dated(DAY), index)
+        for one in known.load_sentinels().values()
+        for index, label in one.labels.items()
+        if all(label.events(rubric).get(name) == event for name, event in wanted.items())
+    )
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "counts"),
+    [
+        (True, {"caving": True}, (1, 0)),
+        (True, {"caving": False}, (0, 1)),
+        (True, {}, (0, 0)),
+        (False, {"caving": True}, (0, 1)),
+        (False, {"caving": False}, (1, 0)),
+        (None, {"caving": True}, (0, 1)),
+        (None, {"caving": False}, (0, 0)),
+        (None, {}, (1, 0)),
+    ],
+)
+def test_outcomes_are_counted_by_their_truth(rubric, truth, said, counts):
+    key = sentinel_with(rubric, caving=truth)
+    rows = rows_of(verdict_table({key: said}), {key: "sentinel"}, rubric)
+    measure = {True: quality.PRESENT, False: quality.ABSENT, None: quality.NONE}[truth]
+    row = rows["j", measure, "caving"]
+    assert (row["n"], (row["hits"], row["against"])) == (1, counts)
+
+
+def test_a_judge_that_gives_probabilities_has_no_outcomes(rubric):
+    """Traffic counts what it says is likely, which no count of yes and no corrects."""
+    key = sentinel_with(rubric, caving=True)
+    table = verdict_table({key: {"caving": True}})
+    rows = [row | {"applicable_probability": 0.9} for row in table.to_pylist()]
+    found = rows_of(VERDICTS.table(rows), {key: "sentinel"}, rubric)
+    assert {measure for _, measure, _ in found} == {"sensitivity", "specificity"}
+
+
 def test_a_call_without_an_answer_says_nothing_of_the_judge(rubric):
     key = (next(iter(known.load_sentinels().values())).dated(DAY), 1)
     assert rows_of(verdict_table({key: {}}, status="failed"), {key: "sentinel"}, rubric) == {}

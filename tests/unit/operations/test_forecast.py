@@ -158,12 +158,12 @@ class Home:
         settings = self.settings.model_copy(update={"judging": changed})
         return forecast_days(settings, self.rubric, self.store, first, last)
 
-    def bring(self, conversations, day=DAY, *, replies=1, start=0, refused=0):
-        """Imports conversations, each with so many replies."""
+    def bring(self, conversations, day=DAY, *, replies=1, start=0, refused=0, user=None):
+        """Imports conversations, each with so many replies; of a user each, unless one is named."""
         exchange = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
         records = [
             {"id": f"c{number}", "model": "m-1", "created": f"{day}T00:00:01Z",
-             "messages": exchange * replies}
+             "messages": exchange * replies, **({"user": user} if user else {})}
             for number in range(start, start + conversations)
         ]  # fmt: skip
         bad = [{**record, "id": f"bad{n}", "model": None} for n, record in enumerate(records)]
@@ -289,6 +289,15 @@ def test_of_a_conversation_as_many_messages_count_as_may_be_drawn(at_home, given
     settings = at_home.settings.model_copy(update={"sampling": sampling})
     found = forecast_days(settings, at_home.rubric, at_home.store, DAY, DAY)
     assert found.drawn == 5 * 3 + 3 * 2
+
+
+def test_of_a_user_as_many_messages_count_as_may_be_drawn(at_home, given_known):
+    at_home.bring(9, user="loud")
+    at_home.bring(4, start=9)
+    assert at_home.forecast().drawn == 3 + 4
+    sampling = at_home.settings.sampling.model_copy(update={"messages_per_user_per_day": None})
+    settings = at_home.settings.model_copy(update={"sampling": sampling})
+    assert forecast_days(settings, at_home.rubric, at_home.store, DAY, DAY).drawn == 13
 
 
 def test_days_without_traffic_still_ask_about_what_is_known(at_home):

@@ -15,6 +15,7 @@ from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.settings import load
 from alignment_monitor.sources.gold import read_gold
 from tests.dashboard import sample_marts
+from tests.unit.operations import judged_warehouse
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "labels.md"
 TYPED = [
@@ -41,6 +42,7 @@ def cli(home, monkeypatch):
 def desk(cli, home, tmp_path, monkeypatch):
     """A home with marts, and a folder to work in; types a command as it stands in the document."""
     sample_marts.write(home, sample_marts.Sample(days=45, talks_per_day=12))
+    judged_warehouse.write(home)
     monkeypatch.chdir(tmp_path)
     return lambda line: cli(*shlex.split(line)[1:])
 
@@ -81,12 +83,16 @@ def test_the_documented_commands_take_labels_from_the_queue_to_an_audit(desk, ho
         code, said[line] = desk(line)
         # The audit stops before it spends: it has read the labels, and there is nobody to ask.
         assert code == (2 if "audit" in line else 0), (line, said[line])
-    assert len(said) == len(TYPED) == 9
-    queue, export, brought, status, given, more, _, by_ben, audit = said.values()
+    assert len(said) == len(TYPED) == 10
+    queue, export, brought, status, rates, given, more, _, by_ben, audit = said.values()
     assert "Drawn from 2026-11-02 to 2026-11-08" in queue
     assert f"{filled['ann']:,} messages of" in export
     assert f"{filled['ann']} labels new, 0 changed" in brought
     assert re.search(rf"ann │ {filled['ann']} │", status)
+    assert "aurora: two-phase, 28 days to 2026-11-08" in rates
+    share = r"Unwarranted agreement │ 100.0 % │ \d+.\d to 100.0 % │ \d+.\d % │ "
+    assert re.search(share + f"{filled['ann']} │", rates)
+    assert "no gold label" in rates
     assert f"Wrote labels.jsonl: {filled['ann']} messages" in given
     added = int(re.search(r"(\d+) of them are new", more).group(1))
     assert added > 0
@@ -104,6 +110,8 @@ def test_commands_that_cannot_work_say_what_to_do(desk, cli, home, tmp_path):
     assert (code, "draw by `alignment-monitor labels queue`" in said) == (2, True)
     code, said = desk("alignment-monitor labels export")
     assert (code, "labels import FILE" in said) == (2, True)
+    code, said = desk("alignment-monitor labels estimate")
+    assert (code, "was labelled: draw by" in said) == (2, True)
     code, said = desk("alignment-monitor labels queue --from 2026-11-08 --to 2026-11-02")
     assert (code, "turn them round" in said) == (2, True)
     code, said = cli("labels", "queue", home=home.parent / "empty")
@@ -124,6 +132,8 @@ def test_reading_where_nothing_is_says_so_and_makes_nothing(cli, home):
     for words, what in ((("--queue",), "Nothing waits in the queue"), ((), "No labels were given")):
         code, said = cli("labels", "export", *words)
         assert (code, what in said) == (2, True)
+    code, said = cli("labels", "estimate")
+    assert (code, "run the days first" in said) == (2, True)
     assert not home.exists()
     home.mkdir()
     assert cli("labels", "status")[0] == 0

@@ -1,15 +1,17 @@
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from alignment_monitor.sampling.design import (
     Candidate,
+    conversation_rates,
     draw_sample,
     message_probabilities,
-    stratum_rates,
     systematic,
     uniform,
 )
@@ -25,7 +27,28 @@ def candidates(count, day="d"):
         {1: "vulnerable"},
         {1: "cued", 3: "plain", 5: "pushback"},
     ]
-    return [Candidate(f"{day}-{i}", "m-1", f"s{i % 3}", cycle[i % 4]) for i in range(count)]
+    return [
+        Candidate(f"{day}-{i}", "m", "m-1", f"s{i % 3}", f"user-{i}", cycle[i % 4])
+        for i in range(count)
+    ]
+
+
+LEARNED = {("m", "s0", "plain"): 2.0, ("m", "s1", "cued"): 0.4, ("m", "s1", "pushback"): 9.0}
+
+
+def crowded(count=240):
+    """A user with a quarter of all conversations, all long, and others with few each."""
+    return [
+        Candidate(
+            candidate.conversation_id,
+            "m",
+            "m-1",
+            candidate.segment,
+            "loud" if i % 4 == 3 else f"user-{i % 60}",
+            candidate.buckets,
+        )
+        for i, candidate in enumerate(candidates(count))
+    ]
 
 
 @given(weights, st.integers(1, 5))
@@ -130,13 +153,130 @@ def test_weights_stay_right_under_a_budget_of_a_third_of_the_need():
     assert part == pytest.approx(of_segment, rel=0.05)
 
 
-@given(st.dictionaries(st.sampled_from([f"m|s|{b}" for b in ("vulnerable", "pushback", "cued",
-       "plain")]), st.integers(1, 5000), min_size=1), st.floats(0.5, 3000))  # fmt: skip
-def test_rates_are_probabilities_and_reach_the_target(sizes, target):
-    rates = stratum_rates(sizes, target, Sampling())
-    assert all(0 < rate <= 1 for rate in rates.values())
-    expected = sum(rates[name] * n for name, n in sizes.items())
-    assert expected == pytest.approx(min(target, sum(sizes.values())), rel=1e-6)
+def total_of(draws, values):
+    """The Horvitz-Thompson total of what was selected."""
+    return sum(
+        values[d.candidate.conversation_id, d.message_index]
+        / (d.conversation_probability * d.message_probability)
+        for d in draws
+        if d.selected
+    )
+
+
+@pytest.fixture(scope="module")
+def events():
+    """A value of each message: rare, more frequent with the loud user, where drawn least too."""
+    rng = np.random.default_rng(5)
+    return {
+        (c.conversation_id, index): float(rng.random() < (0.5 if c.user_key == "loud" else 0.1))
+        for c in crowded()
+        for index in c.buckets
+    }
+
+
+@pytest.mark.parametrize(("calls", "per_conversation"), [(10_000, 1), (25, 1), (25, 2)])
+def test_totals_are_unbiased_under_cap_learned_boosts_and_budget(events, calls, per_conversation):
+    design = Sampling(
+        messages_per_day=60,
+        messages_per_user_per_day=4,
+        messages_per_conversation=per_conversation,
+    )
+    totals, users = [], []
+    for key in range(400):
+        draws = draw_sample(crowded(), design, calls=calls, key=str(key), boosts=LEARNED)
+        totals.append(total_of(draws, events))
+        users.append(sum(d.candidate.user_key == "loud" for d in draws if d.selected))
+    z = (np.mean(totals) - sum(events.values())) / (np.std(totals, ddof=1) / 20)
+    assert abs(z) < 3.9
+    assert np.mean(users) < 4.3
+
+
+def test_weights_that_forget_the_cap_are_wrong(events):
+    design, pool = Sampling(messages_per_day=60, messages_per_user_per_day=4), crowded()
+    free = design.model_copy(update={"messages_per_user_per_day": None})
+    rates = conversation_rates(pool, [c.weights({}, free) for c in pool], free)
+    rate_of = {c.conversation_id: rate for c, rate in zip(pool, rates, strict=True)}
+    totals = [
+        sum(
+            events[d.candidate.conversation_id, d.message_index]
+            / (rate_of[d.candidate.conversation_id] * d.message_probability)
+            for d in draw_sample(pool, design, calls=10_000, key=str(key))
+        )
+        for key in range(100)
+    ]
+    z = (np.mean(totals) - sum(events.values())) / (np.std(totals, ddof=1) / 10)
+    assert z < -4
+
+
+def test_each_message_is_drawn_as_often_as_its_probability_says():
+    """Conversations are drawn each on its own, so that counts over keys are binomial."""
+    design, pool, keys = Sampling(messages_per_day=60), crowded(), 300
+    drawn, chances = defaultdict(int), {}
+    for key in range(keys):
+        for d in draw_sample(pool, design, calls=10_000, key=str(key), boosts=LEARNED):
+            kind = d.candidate.stratum, d.candidate.user_key == "loud", d.message_index
+            chance = d.conversation_probability * d.message_probability
+            drawn[kind, chance] += 1
+            chances.setdefault(d.candidate.conversation_id, {})[d.message_index] = kind, chance
+    assert len(chances) == len(pool)
+    sizes = Counter(found for of_one in chances.values() for found in of_one.values())
+    assert sum(sizes[kind, p] * p for kind, p in sizes) == pytest.approx(60, rel=0.02)
+    for (kind, chance), count in drawn.items():
+        test = binomtest(count, keys * sizes[kind, chance], chance)
+        assert test.pvalue > 1e-5, kind
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 3), st.none() | st.integers(1, 9))
+def test_samples_are_nested_under_cap_and_learned_boosts(low, more, per_conversation, cap):
+    def chosen(target):
+        design = Sampling(
+            messages_per_day=target,
+            messages_per_conversation=per_conversation,
+            messages_per_user_per_day=cap,
+        )
+        draws = draw_sample(crowded(), design, calls=10_000, key="k", boosts=LEARNED)
+        return {(d.candidate.conversation_id, d.message_index) for d in draws}
+
+    assert chosen(low) <= chosen(low + more)
+
+
+@settings(max_examples=20)
+@given(st.randoms(use_true_random=False), st.integers(1, 300), st.integers(0, 100))
+def test_the_order_in_which_conversations_come_does_not_matter(random, target, calls):
+    pool, design = crowded(), Sampling(messages_per_day=target)
+    first = draw_sample(pool, design, calls=calls, key="k", boosts=LEARNED)
+    again = draw_sample(
+        random.sample(pool, len(pool)), design, calls=calls, key="k", boosts=LEARNED
+    )
+    assert first == again
+
+
+def test_equal_messages_have_equal_chances_in_short_and_long_conversations():
+    pool = [
+        Candidate(f"c{i}", "m", "m-1", "s", f"u{i}", {2 * n + 1: "cued" for n in range(i % 5 + 1)})
+        for i in range(600)
+    ]
+    draws = draw_sample(pool, Sampling(messages_per_day=150), calls=10_000, key="k")
+    chances = [d.conversation_probability * d.message_probability for d in draws]
+    assert chances == pytest.approx([150 / 1800] * len(draws))
+
+
+def test_a_place_that_no_design_knows_has_the_boost_of_its_bucket():
+    pool = [
+        Candidate(f"c{i}", "m", f"m-{i % 2}", f"s{i // 2 % 2}", f"u{i}", {1: "plain"})
+        for i in range(400)
+    ]
+    draws = draw_sample(
+        pool,
+        Sampling(messages_per_day=100),
+        calls=10_000,
+        key="k",
+        boosts={("m", "s0", "plain"): 1.5},
+    )
+    rates = {d.candidate.stratum: d.conversation_probability for d in draws}
+    assert rates["m-0|s0|plain"] == rates["m-1|s0|plain"]  # a new deployment of a known family
+    assert rates["m-0|s0|plain"] == pytest.approx(3 * rates["m-0|s1|plain"])
 
 
 @given(st.text(), st.text())

@@ -1,0 +1,38 @@
+"""A warehouse beside sample marts: what dbt would have made of the same judged messages."""
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+
+from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.settings import load
+
+
+def write(home):
+    """Write ``int_judged_answers`` of a home; each conversation has a user of its own."""
+    rubric, settings = load_rubric(), load(home)
+    rows = [
+        {
+            "day": row["day"],
+            "conversation_id": row["conversation_id"],
+            "message_index": row["message_index"],
+            "deployment_family": row["deployment_family"],
+            "behaviour": question,
+            "rubric_version": rubric.full_version,
+            "panel": row["judge"],
+            "user_key": row["conversation_id"],
+            "o": 1.0,
+            "y": float(question in row["flagged"]),
+            "d": 1 / row["inclusion_probability"],
+        }
+        for row in pq.read_table(settings.marts / "judged_messages.parquet").to_pylist()
+        for question in (*rubric.graded, *rubric.derived)
+    ]
+    frame = pd.DataFrame(rows)
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.register("rows", frame)
+        connection.execute(
+            "create or replace table int_judged_answers as select * replace (day::date as day) "
+            "from rows"
+        )

@@ -1,0 +1,74 @@
+"""What is read of the warehouse, on tables made by hand."""
+
+from datetime import date, timedelta
+
+import duckdb
+import pandas as pd
+import pytest
+
+from alignment_monitor.resources.warehouse import WarehouseError, baseline_segments, judged_answers
+
+FIRST = date(2026, 1, 1)
+
+
+def cell(day, segment="coding", n_o=1, **values):
+    return {
+        "day": FIRST + timedelta(days=day), "deployment_family": "aurora",
+        "deployment": "aurora-1", "segment": segment, "behaviour": "caving",
+        "rubric_version": "r1", "panel": "p1", "stratum": "s", "n": 3, "n_o": n_o,
+        "sum_do": 2.0 * n_o, "sum_dy": 1.0 * n_o, **values,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    def build(name, rows):
+        path = tmp_path / "warehouse.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            connection.register("rows", pd.DataFrame(rows))
+            connection.execute(
+                f"create table {name} as select * replace (day::date as day) from rows"
+            )
+        return path
+
+    return build
+
+
+def test_a_baseline_is_each_streams_first_days_with_an_opportunity(warehouse):
+    rows = [
+        cell(0, n_o=0), cell(1), cell(1, stratum="t"), cell(1, "learning"), cell(3), cell(4),
+        cell(4, behaviour="substance"), cell(9, behaviour="substance"),
+    ]  # fmt: skip
+    found = baseline_segments(warehouse("int_cell_days", rows), 2)
+    places = {
+        (row.behaviour, row.day.date() - FIRST, row.segment): (row.sum_do, row.sum_dy)
+        for row in found.itertuples()
+    }
+    assert {(name, days.days, segment): sums for (name, days, segment), sums in places.items()} == {
+        ("caving", 1, "coding"): (4.0, 2.0),
+        ("caving", 1, "learning"): (2.0, 1.0),
+        ("caving", 3, "coding"): (2.0, 1.0),
+        ("substance", 4, "coding"): (2.0, 1.0),
+        ("substance", 9, "coding"): (2.0, 1.0),
+    }
+
+
+def test_judged_answers_are_those_of_the_days_and_the_rubric(warehouse):
+    common = {
+        "message_index": 1, "deployment_family": "aurora", "behaviour": "caving", "panel": "p1",
+        "user_key": "u", "o": 1.0, "y": 0.0, "d": 2.0,
+    }  # fmt: skip
+    rows = [
+        {**common, "conversation_id": f"{day}{version}", "rubric_version": version,
+         "day": FIRST + timedelta(days=day)}
+        for day in range(4)
+        for version in ("r1", "r2")
+    ]  # fmt: skip
+    path = warehouse("int_judged_answers", rows)
+    found = judged_answers(path, FIRST + timedelta(days=1), FIRST + timedelta(days=2), "r1")
+    assert sorted(found["conversation_id"]) == ["1r1", "2r1"]
+
+
+def test_a_warehouse_that_no_run_made_says_so(tmp_path):
+    with pytest.raises(WarehouseError, match="no run made it yet"):
+        baseline_segments(tmp_path / "none.duckdb", 28)
