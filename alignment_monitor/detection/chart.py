@@ -11,40 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from alignment_monitor.statistics.baseline import Moments
 from alignment_monitor.statistics.cells import Floats
-from alignment_monitor.statistics.edetector import SHIFTS, log_statistic, null_log_mgf
+from alignment_monitor.statistics.charts import LAG_DAYS, SIGNS, widening
+from alignment_monitor.statistics.edetector import SHIFTS, log_statistic, null_log_mgf, step
 from alignment_monitor.statistics.intervals import smoothed
 
-LAG_DAYS = 28
-"""A later day joins the baseline so many days on."""
-
-SIGNS = np.array([1.0, -1.0])
-"""Up and down."""
-
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Moments:
-    """What the baselines say of a day of this kind; one value a stream.
-
-    Attributes:
-        mean: mean daily rate on such a day (weekend or not), each day weighted by its effective n.
-        mean_variance: variance of that mean.
-        rate: the mean over all days, smoothed away from 0 and 1; sampling variances come from it.
-        between: variance between days beyond sampling.
-        freedom: degrees of freedom of the daily variance.
-    """
-
-    mean: Floats
-    mean_variance: Floats
-    rate: Floats
-    between: Floats
-    freedom: Floats
-
-    def deviation(self, n: ArrayLike) -> Floats:
-        """Standard deviation of the rate of a day with effective n."""
-        return np.sqrt(self.between + self.rate * (1 - self.rate) / np.asarray(n, dtype=float))
 
 
 class Baseline:
@@ -131,11 +104,6 @@ class Seen:
     statistic: Floats
 
 
-def widening(freedom: ArrayLike) -> Floats:
-    """Allowance for a standard deviation that is itself estimated."""
-    return 1 + 1 / np.sqrt(2 * np.asarray(freedom, dtype=float))
-
-
 class Chart:
     """Charts of many streams in step; the streams may have any shape."""
 
@@ -145,7 +113,7 @@ class Chart:
         self._past: list[tuple[Reading, Mask]] = []
 
     def step(
-        self, day: Reading, *, young: Mask, watched: Mask, calm: Mask, log_cap: Floats
+        self, day: Reading, *, young: Mask, watched: Mask, calm: Mask, log_threshold: Floats
     ) -> Seen:
         """Learn and judge one day.
 
@@ -154,7 +122,7 @@ class Chart:
             young: streams whose baseline is being made; the day joins it at once.
             watched: streams held against their baseline. A day joins 28 days later.
             calm: nothing stands that a baseline must not learn; asked of both days.
-            log_cap: log of what the statistic is capped at: an ended drift must wear off.
+            log_threshold: log of the alarm threshold of each stream.
         """
         seen = np.isfinite(day.rate) & np.isfinite(day.n)
         self.baseline.learn(seen & young, day.n, day.rate, weekend=day.weekend)
@@ -165,8 +133,7 @@ class Chart:
         moments = self.baseline.moments(weekend=day.weekend)
         now = self._standardise(day, moments)
         watched = watched & seen & np.isfinite(now[1]).all(axis=-1)
-        grown = np.logaddexp(self.components, 0.0) + SHIFTS * now[1][..., None] - now[2]
-        grown = np.minimum(grown, np.asarray(log_cap)[..., None, None])
+        grown = step(self.components, now[1], now[2], log_threshold[..., None, None])
         self.components = np.where(watched[..., None, None], grown, self.components)
         z = np.where(watched[..., None], now[1], np.nan)
         return Seen(moments, now[0], z, now[2], log_statistic(self.components))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignment_monitor.detection.chart import LAG_DAYS, SIGNS, Chart, Mask, Reading, Seen
+from alignment_monitor.detection.chart import Chart, Mask, Reading, Seen
 from alignment_monitor.detection.gold import (
     BETS,
     LEAN_BETS,
@@ -26,6 +26,7 @@ from alignment_monitor.detection.instrument import Instrument, Judge
 from alignment_monitor.detection.margin import Persistence, margin
 from alignment_monitor.detection.tiers import WARN_SHARE, Episodes, Evidence, Verdict
 from alignment_monitor.statistics.cells import Floats, Integers
+from alignment_monitor.statistics.charts import LAG_DAYS, SIGNS
 from alignment_monitor.statistics.edetector import SHIFTS
 
 WHOLE = 0.5
@@ -151,7 +152,7 @@ class Engine:
             young=np.broadcast_to(day.young[:, None], day.rate.shape),
             watched=np.broadcast_to(day.watched[:, None], day.rate.shape),
             calm=np.broadcast_to(self._calm[:, None], day.rate.shape),
-            log_cap=self._budget.log_page[:, None] - self._log_weights + 3,
+            log_threshold=self._budget.log_page[:, None] - self._log_weights + 1,
         )
         restarted = judge.newly & day.watched
         self._chart.restart(restarted)

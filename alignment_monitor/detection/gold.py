@@ -1,4 +1,4 @@
-"""Bets on human labels: evidence for a change of the true rate that owes the judge nothing.
+"""Bets on human labels: evidence for a change of the true rate, whatever the judge does.
 
 Here belong: what a label adds to an unbiased estimate of the rate, the value of a bet on it, and
 the running detector. Here does not belong: which messages are labelled (sampling.gold), or what is
@@ -6,9 +6,12 @@ concluded (``tiers``).
 
 A label of a judged message is worth phi = D + s (y - f): D the rate expected of the day's verdicts,
 f the share of events among such verdicts in the baseline, s the message's weight over the mean
-weight. Its mean is the true rate whatever the judge does. A bet multiplies 1 + b (phi - target);
-under a rate that is at most the target that has mean at most 1, so that by Ville's inequality it
-reaches 1/alpha with probability alpha at most. Means of a day are no substitute: they are skewed.
+weight. Its mean is the true rate whatever the judge does. A bet multiplies 1 + b (phi - target):
+given the day's verdicts that has mean at most 1 where the rate that they lead to is at most the
+target, and would reach 1/alpha with probability alpha at most (Ville). Over days it is only nearly
+so: all labels of a day share D, which varies with the judged messages, and large bets on many
+labels of a day with few judged pay for that. With 500 judged a day the chance of 10 to 1 in eight
+bursts is below .1, with 200 it is above. Means of a day are no substitute: they are skewed.
 Sources: Waudby-Smith and Ramdas 2024 for betting; Shin, Ramdas and Rinaldo 2024 for the detector;
 Cassel, Särndal and Wretman 1976 for phi.
 """
@@ -18,8 +21,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alignment_monitor.detection.chart import SIGNS
 from alignment_monitor.statistics.cells import Floats, Integers
+from alignment_monitor.statistics.charts import SIGNS
 from alignment_monitor.statistics.edetector import CAP
 
 BETS = (0.05, 0.12, 0.25)

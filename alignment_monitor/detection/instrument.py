@@ -106,7 +106,7 @@ class Instrument:
             young=np.broadcast_to(young[:, None], n.shape),
             watched=np.broadcast_to(watched[:, None], n.shape),
             calm=np.broadcast_to(~self._fired[:, None], n.shape),
-            log_cap=np.full(n.shape, self._log_threshold + 2),
+            log_threshold=np.full(n.shape, self._log_threshold),
         )
         self._z.append(seen.z)
         highest = seen.statistic.reshape(len(n), -1).max(axis=1)

@@ -8,8 +8,9 @@ weeks pin it down poorly, within limits. The multiple and the limits come from s
 
 import numpy as np
 
-from alignment_monitor.detection.chart import LAG_DAYS, Mask
+from alignment_monitor.detection.chart import Mask
 from alignment_monitor.statistics.cells import Floats
+from alignment_monitor.statistics.charts import LAG_DAYS
 
 LAGS = 15
 """Days before that a day is compared with."""

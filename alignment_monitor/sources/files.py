@@ -184,21 +184,27 @@ def _read_csv(path: Path) -> Iterator[Record]:
         yield from _rows(path.name, header, _csv_rows(reader, header))
 
 
-def _csv_rows(
-    reader: Any, header: list[str]
-) -> Iterator[tuple[int, dict[str, Any] | RefusedError]]:
+def csv_rows(reader: Any) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Rows of a ``csv.reader`` with the lines they begin on; its error for one it cannot read."""
     while True:
         start = reader.line_num + 1
         try:
-            cells = next(reader)
+            yield start, next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield start, UnreadableRecordError("bad_csv", f"{error}: is a quote left open?")
+            yield start, error
+
+
+def _csv_rows(
+    reader: Any, header: list[str]
+) -> Iterator[tuple[int, dict[str, Any] | RefusedError]]:
+    for start, cells in csv_rows(reader):
+        if isinstance(cells, csv.Error):
+            yield start, UnreadableRecordError("bad_csv", f"{cells}: is a quote left open?")
+        elif not cells:
             continue
-        if not cells:
-            continue
-        if not _is_text(cells):
+        elif not _is_text(cells):
             reason = "has bytes that are not UTF-8: export it as UTF-8"
             yield start, UnreadableRecordError("not_utf8", reason)
         elif len(cells) != len(header):

@@ -6,14 +6,14 @@ conversation a line (gold), or which messages are written and where labels are k
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from alignment_monitor.judging.rubric import Choice, Graded, Rubric
-from alignment_monitor.sources.files import SourceFileError
+from alignment_monitor.sources.files import SourceFileError, csv_rows
 from alignment_monitor.sources.label_check import read_label
 from alignment_monitor.sources.label_rows import YES, label_of, options, questions, rows_of
 
@@ -150,29 +150,18 @@ def _rows(path: Path) -> tuple[list[Row], list[Problem]]:
     unread: list[Problem] = []
     # Spreadsheets leave off empty cells at the end of a row.
     needed = 1 + max(map(header.index, REQUIRED))
-    for start, cells in _read(reader, unread):
-        if len(cells) < needed or any(cells[len(header) :]):
+    for start, cells in csv_rows(reader):
+        if isinstance(cells, csv.Error):
+            reason = f"not read up to line {reader.line_num} ({cells}): is a quote left open?"
+            unread.append((start, reason))
+        elif not any(cells):
+            continue
+        elif len(cells) < needed or any(cells[len(header) :]):
             unread.append((start, f"{len(cells)} cells under {len(header)} columns"))
         else:
             row = dict(zip(header, map(str.strip, cells), strict=False))
             found.append((start, dict.fromkeys(header, "") | row))
     return found, unread
-
-
-def _read(reader: Any, unread: list[Problem]) -> Iterator[tuple[int, list[str]]]:
-    """Rows that say anything, with the lines they begin on; adds those that cannot be read."""
-    while True:
-        start = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            reason = f"not read up to line {reader.line_num} ({error}): is a quote left open?"
-            unread.append((start, reason))
-            continue
-        if any(cells):
-            yield start, cells
 
 
 def _label(

@@ -45,17 +45,17 @@ def null_log_mgf(
     return share - tilt * rate + tilt**2 * between / 2
 
 
-def step(log_components: Floats, z: ArrayLike, log_mgf: Floats, log_threshold: float) -> Floats:
+def step(log_components: Floats, z: ArrayLike, log_mgf: Floats, log_threshold: ArrayLike) -> Floats:
     """One day's step of each component: M <- (M + 1) exp(d z - psi), in logs, capped.
 
     Args:
         log_components: log M by shift, last axis; minus infinity to begin with.
         z: the day's standardised deviation.
         log_mgf: its ``null_log_mgf``.
-        log_threshold: log of the alarm threshold.
+        log_threshold: log of the alarm threshold; one, or one for each component.
     """
     grown = np.logaddexp(log_components, 0.0) + SHIFTS * np.asarray(z)[..., None] - log_mgf
-    return np.minimum(grown, log_threshold + CAP)
+    return np.minimum(grown, np.asarray(log_threshold) + CAP)
 
 
 def log_statistic(log_components: Floats) -> Floats:
