@@ -178,34 +178,35 @@ def labels_estimate(
         rows = estimate_from_labels(settings, rubric, store, last=end, window_days=window)
     except (LabellingError, WarehouseError) as error:
         fail(str(error))
-    titles = {row["deployment_family"]: row for row in rows}
-    for family, first in titles.items():
-        table = _table(
-            f"{family}: {first['mode']}, {window} days to {first['day']}",
-            "question", "rate", "95 % interval", "judges alone", "labels", "judged",
-        )  # fmt: skip
-        table.add_column("reason")
-        for row in rows:
-            if row["deployment_family"] == family:
-                table.add_row(*_estimated(row, rubric))
-        console.print(table)
+    for family in dict.fromkeys(row["deployment_family"] for row in rows):
+        console.print(_rates([row for row in rows if row["deployment_family"] == family], rubric))
     console.print("Of messages with the opportunity, as people see it; docs/method.md says how.")
 
 
-def _estimated(row: dict[str, Any], rubric: "Rubric") -> list[str]:
-    def share(value: float | None) -> str:
-        return "unknown" if value is None else f"{100 * value:.1f} %"
+def _rates(rows: list[dict[str, Any]], rubric: "Rubric") -> Table:
+    """Rates of one family; why there is none stands where the interval would."""
+    first = rows[0]
+    judged = max(row["judged"] for row in rows)
+    table = _table(
+        f"{first['deployment_family']}: {first['mode']}, {first['window_days']} days to "
+        f"{first['day']}, {judged:,} messages judged",
+        "question", "rate", "95 % interval", "judges alone", "labels",
+    )  # fmt: skip
+    for row in rows:
+        known = row["prevalence"] is not None
+        between = f"{100 * row['lower']:.1f} to {100 * row['upper']:.1f} %" if known else None
+        table.add_row(
+            escape(rubric.title_of(row["behaviour"])),
+            _share(row["prevalence"]),
+            between or row["reason"] or "",
+            _share(row["judged_prevalence"]),
+            f"{row['labels']:,}",
+        )
+    return table
 
-    known = row["prevalence"] is not None
-    return [
-        escape(rubric.title_of(row["behaviour"])),
-        share(row["prevalence"]),
-        f"{100 * row['lower']:.1f} to {100 * row['upper']:.1f} %" if known else "unknown",
-        share(row["judged_prevalence"]),
-        f"{row['labels']:,}",
-        f"{row['judged']:,}",
-        row["reason"] or "",
-    ]
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else f"{100 * value:.1f} %"
 
 
 def _status(found: "Overview", rubric: "Rubric") -> list[Table]:
