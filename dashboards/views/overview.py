@@ -100,12 +100,10 @@ def drawn(stamp: int, family: str, behaviour: str, _data: charts.Trend) -> dict[
 
 
 def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str:
-    """On how many messages the figure rests, and what was normal."""
+    """On how many messages the figure rests, what was normal, and what people say."""
     if now is None:
         return "No message with this opportunity has been judged."
     parts = [f"last 7 days, n = {count(now['n'])}"]
-    if labelled := by_people(behaviour, now["day"], facts):
-        parts.append(labelled)
     means = [
         row["baseline_mean"]
         for row in facts.signals
@@ -115,6 +113,8 @@ def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str
         parts.append(f"normal {rate(means[-1])}")
     if RUBRIC.is_good(behaviour):
         parts.append("more is better")
+    if labelled := by_people(behaviour, now["day"], facts):
+        parts.append(labelled)
     return " · ".join(parts)
 
 
