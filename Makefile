@@ -50,6 +50,7 @@ bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python -m benchmarks.budget_bias
 	@$(BIN)/python -m benchmarks.sampling_design
 	@$(BIN)/python -m benchmarks.interval_coverage
+	@$(BIN)/python -m benchmarks.run_lengths
 	@$(BIN)/python -m benchmarks.judging_throughput
 	@$(BIN)/python -m benchmarks.screener_speed
 	@$(BIN)/python -m benchmarks.estimates_speed

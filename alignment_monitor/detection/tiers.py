@@ -3,11 +3,13 @@
 Here belong: when an episode opens, what it asks for, and how it ends. Here does not belong: the
 evidence itself. With A the stated run length in days times the number of series,
 
-    WARN        the statistic passes A/200 (or the labels' own detector its A/200): an episode opens
+    WARN        the statistic passes A/200 (or the labels' own detector its A/150): an episode opens
                 and asks for bursts of fresh labels, never of messages that are labelled already
     PAGE        evidence of judge and labels together passes A x alpha, and the labels lean to a
-                change by 1/alpha at least, which a change of the judge has no part in; or the
-                labels' own detector passes A
+                change by 1/alpha at least, which a change of the judge has no part in (40 to 1
+                where one segment is suspected, 2 to 1 when the last burst is in), while the
+                statistic itself has not fallen far below WARN; or the labels' own detector
+                passes A
     TICKET      the labels speak against the change by 1/beta
     UNRESOLVED  eight bursts decided nothing
     (closed)    the evidence went away by itself

@@ -45,6 +45,7 @@ def test_each_benchmark_has_its_section_on_the_page():
         "sampling_design",
         "estimates_speed",
         "interval_coverage",
+        "run_lengths",
         "real_model",
     ):
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
