@@ -11,6 +11,7 @@ from alignment_monitor.alerting.service import open_channels, process_days
 from alignment_monitor.assets.drift_signals import drift_signals
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.contracts import DRIFT_SIGNALS, ESTIMATES, JUDGE_QUALITY
+from alignment_monitor.judging.quality import sentinel_items
 from alignment_monitor.partitions import days_between, days_of
 from alignment_monitor.resources import warehouse
 from alignment_monitor.resources.monitor import Monitor
@@ -100,4 +101,5 @@ def _decomposition(
         behaviour=signal["behaviour"],
         day=signal["day"],
         baseline_days=monitor.settings.detection.baseline_days,
+        items=sentinel_items(monitor.rubric),
     )

@@ -178,8 +178,14 @@ def labels_estimate(
         rows = estimate_from_labels(settings, rubric, store, last=end, window_days=window)
     except (LabellingError, WarehouseError) as error:
         fail(str(error))
-    for family in dict.fromkeys(row["deployment_family"] for row in rows):
-        console.print(_rates([row for row in rows if row["deployment_family"] == family], rubric))
+    tables: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        tables.setdefault((row["deployment_family"], row["panel"]), []).append(row)
+    panels = len({panel for _, panel in tables})
+    for (_, panel), of_panel in tables.items():
+        console.print(_rates(of_panel, rubric))
+        if panels > 1:
+            console.print(f"Judged by {escape(panel)}.")
     console.print("Of messages with the opportunity, as people see it; docs/method.md says how.")
 
 

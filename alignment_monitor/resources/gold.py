@@ -49,7 +49,11 @@ def judged_messages(
     end = last or pc.max(table["day"]).as_py()
     start = first or end - timedelta(days=WINDOW_DAYS - 1)
     inside = pc.and_(pc.greater_equal(table["day"], start), pc.less_equal(table["day"], end))
-    rows = table.filter(inside).to_pylist()
+    return _answered(table.filter(inside).to_pylist(), rubric)
+
+
+def _answered(rows: list[Row], rubric: Rubric) -> list[JudgedMessage]:
+    """The messages that every judge of their day answered, from rows of message x judge."""
     panels: dict[date, set[str]] = {}
     calls: dict[tuple[date, str, int], list[Row]] = {}
     for row in rows:
@@ -63,7 +67,7 @@ def judged_messages(
             *place,
             weight=1 / answers[0]["inclusion_probability"],
             verdicts=tuple(
-                Verdict(headline.intersection(row["flagged"]), bool(row["opportunities"]))
+                Verdict(headline.intersection(row["flagged"]), len(row["opportunities"]) > 0)
                 for row in answers
             ),
         )
@@ -75,7 +79,7 @@ def judged_messages(
 def labelled_days(
     settings: Settings, rubric: Rubric, store: Engine, first: date, last: date
 ) -> LabelledDays | None:
-    """What was judged from first to last day, with the labels that it has; null if it has none.
+    """What was judged from first to last day, with the labels that it has; null if none has any.
 
     Raises:
         WarehouseError: the home's judged answers cannot be read.
@@ -83,16 +87,20 @@ def labelled_days(
     labels = pd.DataFrame(_answers(store, rubric, first, last))
     if labels.empty:
         return None
+    asked = settings.warehouse, first, last, rubric.full_version
+    # The mart of judged messages is cut to what pages need; the warehouse knows every day.
+    rows = warehouse.judged_messages(*asked).to_dict("records")
     strata = pd.DataFrame(
         [
             (message.day, message.conversation_id, message.message_index, message.stratum)
-            for message in judged_messages(settings, rubric, first, last)
+            for message in _answered([{str(k): v for k, v in row.items()} for row in rows], rubric)
         ],
         columns=[*MESSAGE, "stratum"],
     )
-    judged = warehouse.judged_answers(settings.warehouse, first, last, rubric.full_version)
+    judged = warehouse.judged_answers(*asked)
     strata["day"] = pd.to_datetime(strata["day"]).astype(judged["day"].dtype)
-    return LabelledDays(judged.merge(strata, on=list(MESSAGE), validate="m:1"), labels)
+    judged = judged.merge(strata, on=list(MESSAGE), validate="m:1")
+    return None if judged.empty else LabelledDays(judged, labels)
 
 
 def _answers(store: Engine, rubric: Rubric, first: date, last: date) -> Iterator[Row]:

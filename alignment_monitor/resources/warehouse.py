@@ -97,6 +97,18 @@ def judged_answers(warehouse: Path, first: date, last: date, rubric_version: str
     return _read(warehouse, query, [first, last, rubric_version])
 
 
+def judged_messages(warehouse: Path, first: date, last: date, rubric_version: str) -> pd.DataFrame:
+    """Judged messages x judges from first to last day, of all days that there are."""
+    query = """
+        select
+            day, conversation_id, message_index, inclusion_probability, judge, status,
+            opportunities, flagged
+        from judged_messages
+        where day between ? and ? and rubric_version = ?
+    """
+    return _read(warehouse, query, [first, last, rubric_version])
+
+
 def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:
     """Day x family x behaviour x rubric x panel x segment: sums of each stream's baseline.
 
@@ -104,8 +116,8 @@ def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:
     """
     query = """
         with offered as (
-            select
-                *,
+            select distinct
+                deployment_family, behaviour, rubric_version, panel, day,
                 dense_rank() over (
                     partition by deployment_family, behaviour, rubric_version, panel order by day
                 ) as number
@@ -116,7 +128,8 @@ def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:
             deployment_family, behaviour, rubric_version, panel, day, segment,
             sum(sum_do order by deployment, stratum) as sum_do,
             sum(sum_dy order by deployment, stratum) as sum_dy
-        from offered
+        from int_cell_days
+        inner join offered using (deployment_family, behaviour, rubric_version, panel, day)
         where number <= ?
         group by all
         order by all

@@ -4,6 +4,7 @@ Here belong: the periods that an alert compares, and the judge's errors in each.
 belong: the split itself (decomposition), or whether there was a change.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import pandas as pd
 from alignment_monitor.statistics.cells import day_of
 from alignment_monitor.statistics.decomposition import Period, decompose
 from alignment_monitor.statistics.intervals import smoothed
-from alignment_monitor.statistics.sentinel_adjusted import JOINT, SENTINEL_DAYS
+from alignment_monitor.statistics.sentinel_adjusted import JOINT, MEASURES, SENTINEL_DAYS
 
 RECENT_DAYS = 7
 SENSITIVITY, SPECIFICITY = "sensitivity", "specificity"
@@ -37,6 +38,7 @@ def change_parts(
     behaviour: str,
     day: date,
     baseline_days: int,
+    items: Mapping[tuple[str, str], int],
 ) -> dict[str, Any] | None:
     """Split the judged rate of the last 7 days minus that of the baseline into three parts.
 
@@ -51,6 +53,8 @@ def change_parts(
         behaviour: question.
         day: last of the 7 days.
         baseline_days: days with data that make a baseline.
+        items: number of sentinels by true outcome and question. Only the newest set of them is
+            compared, and each counts once however often it was judged.
 
     Returns:
         Parts ``mix``, ``rate`` and ``judge``, which add up to ``after`` minus ``before``; the
@@ -60,7 +64,7 @@ def change_parts(
     rows = _in_use(user_days, family, behaviour, day)
     if rows is None:
         return None
-    days = np.sort(rows["when"].unique())
+    days = np.sort(rows.loc[rows["n_o"] > 0, "when"].unique())
     start = pd.Timestamp(day - timedelta(days=RECENT_DAYS - 1))
     if len(days) < baseline_days or days[baseline_days - 1] >= start:
         return None
@@ -72,11 +76,16 @@ def change_parts(
     segments = sums[0].index.union(sums[1].index)
     panel, version = rows["panel"].iloc[0], rows["rubric_version"].iloc[0]
     mine = quality[(quality["rubric_version"] == version) & (quality["question"] == behaviour)]
+    newest = mine.loc[mine["day"] == mine["day"].max(), "known_version"].max()
+    mine = mine[mine["known_version"] == newest]
     ages = day_of(mine["day"])
     oldest = max(end, pd.Timestamp(day - timedelta(days=SENTINEL_DAYS)))
     recent = (ages <= pd.Timestamp(day)) & (ages > oldest)
     early = (ages >= pd.Timestamp(days[0])) & (ages <= end)
-    errors = [_errors(mine[mask], panel.split(JOINT)) for mask in (early, recent)]
+    none, absent, present = (items.get((measure, behaviour), 0) for measure in MEASURES)
+    sentinels = {SENSITIVITY: present, SPECIFICITY: none + absent}
+    judges = panel.split(JOINT)
+    errors = [_errors(mine[mask], judges, sentinels) for mask in (early, recent)]
     before, after = errors
     known = before is not None and after is not None
     perfect = Errors(1.0, 0.0, 0.0, 0.0)
@@ -110,32 +119,35 @@ def _in_use(user_days: pd.DataFrame, family: str, behaviour: str, day: date) -> 
     mine = (
         (user_days["deployment_family"] == family)
         & (user_days["behaviour"] == behaviour)
-        & (user_days["n_o"] > 0)
+        & (user_days["sum_do"] > 0)
         & (when <= pd.Timestamp(day))
     )
     rows = user_days[mine].assign(when=when[mine])
     rows = rows.sort_values(["rubric_version", "panel", "segment", "user_key", "when"])
     late = rows["when"] > pd.Timestamp(day - timedelta(days=RECENT_DAYS))
     in_use = rows[late].groupby(["rubric_version", "panel"])["n_o"].sum()
-    if in_use.empty:
+    if in_use.sum() == 0:
         return None
     version, panel = in_use.index.to_list()[int(in_use.argmax())]
     return rows[(rows["rubric_version"] == version) & (rows["panel"] == panel)]
 
 
-def _errors(quality: pd.DataFrame, judges: list[str]) -> Errors | None:
+def _errors(
+    quality: pd.DataFrame, judges: list[str], sentinels: Mapping[str, int]
+) -> Errors | None:
     """The panel's mean errors; none where a judge has none, or tells nothing from anything."""
     counts = quality.groupby(["fingerprint", "measure"])[["n", "hits"]].sum()
     right, spread = [], []
-    for measure in (SENSITIVITY, SPECIFICITY):
+    for measure, most in sentinels.items():
         mine = counts.reindex(pd.MultiIndex.from_tuples([(judge, measure) for judge in judges]))
         n, hits = (mine[name].to_numpy(dtype=float) for name in ("n", "hits"))
-        if not (n > 0).all():  # a judge without any is not a number
+        size = np.minimum(n, most)
+        if not (size > 0).all():  # a judge without any is not a number
             return None
-        level = smoothed(hits / n, n)
         right.append(float((hits / n).mean()))
+        level = smoothed(hits / n, size)
         # The judges saw the same sentinels: their errors are not taken to average out.
-        spread.append(float(np.sqrt(level * (1 - level) / n).mean()) ** 2)
+        spread.append(float(np.sqrt(level * (1 - level) / size).mean()) ** 2)
     found = Errors(right[0], 1 - right[1], spread[0], spread[1])
     gain = found.sensitivity - found.false_positive
     return found if gain > 2 * np.sqrt(spread[0] + spread[1]) else None

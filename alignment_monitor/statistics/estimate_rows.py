@@ -26,7 +26,7 @@ JUDGE_SCALE, SENTINEL_ADJUSTED, TWO_PHASE = MODES = (
 SINCE_DEPLOYMENT = 0
 """``window_days`` of a figure over all days since its deployment began."""
 
-GONE = "nothing is left of what an earlier version rested on"
+GONE = "no longer estimated: its data or the settings changed"
 
 _OPTIONAL = tuple(field.name for field in ESTIMATES.schema if field.nullable)
 _COUNTS = ("n", "judged", "users")

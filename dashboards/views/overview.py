@@ -113,17 +113,16 @@ def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str
         parts.append(f"normal {rate(means[-1])}")
     if RUBRIC.is_good(behaviour):
         parts.append("more is better")
-    if labelled := by_people(behaviour, now["day"], facts):
+    if labelled := by_people(now):
         parts.append(labelled)
     return " · ".join(parts)
 
 
-def by_people(behaviour: str, day: date, facts: Facts) -> str:
-    """What labels by people say of the longest window up to a day; nothing without labels."""
-    whole = {"deployment_family": facts.family, "behaviour": behaviour, "day": day}
-    known = [
-        row for row in marts.estimates(mode=TWO_PHASE, **whole) if row["prevalence"] is not None
-    ]
+def by_people(now: Mapping[str, Any]) -> str:
+    """What labels say of the longest window up to the day of a figure; nothing without labels."""
+    series = ("deployment_family", "behaviour", "rubric_version", "panel", "day")
+    found = marts.estimates(mode=TWO_PHASE, **{name: now[name] for name in series})
+    known = [row for row in found if row["prevalence"] is not None]
     if not known:
         return ""
     row = max(known, key=lambda row: row["window_days"])

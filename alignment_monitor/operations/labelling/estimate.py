@@ -29,7 +29,7 @@ def estimate_from_labels(
         window_days: its length, 7 or more.
 
     Returns:
-        Rows of ``ESTIMATES`` by family and question, as a run would write them.
+        Rows of ``ESTIMATES`` by family, panel and question, as a run would write them.
 
     Raises:
         LabellingError: nothing was judged in the window, or none of it was labelled.
@@ -53,5 +53,9 @@ def estimate_from_labels(
     order = {name: place for place, name in enumerate((*rubric.headline, *rubric.graded))}
     return sorted(
         ESTIMATES.from_frame(found).to_pylist(),
-        key=lambda row: (row["deployment_family"], order.get(row["behaviour"], len(order))),
+        key=lambda row: (
+            row["deployment_family"],
+            row["panel"],
+            order.get(row["behaviour"], len(order)),
+        ),
     )

@@ -36,3 +36,7 @@ def write(home):
             "create or replace table int_judged_answers as select * replace (day::date as day) "
             "from rows"
         )
+        mart = settings.marts / "judged_messages.parquet"
+        connection.execute(
+            "create or replace table judged_messages as from read_parquet(?)", [str(mart)]
+        )

@@ -1,8 +1,12 @@
 """Rates from labels: what was queued and labelled, against what the judges said."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
+import duckdb
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from alignment_monitor.judging.rubric import load_rubric
@@ -119,6 +123,36 @@ def test_labels_of_messages_drawn_for_another_reason_do_not_count(desk):
     with desk.store.begin() as connection:
         connection.execute(update(gold_queue).values(purpose="burst"))
     assert labelled_days(desk.settings, RUBRIC, desk.store, sample_marts.FIRST_DAY, LAST) is None
+
+
+def test_a_mart_cut_to_the_last_days_changes_no_rate(marts, tmp_path):
+    whole = Desk(marts, tmp_path)
+    whole.queue(60)
+    whole.label()
+    found = labelled_days(whole.settings, RUBRIC, whole.store, sample_marts.FIRST_DAY, LAST)
+    before = found.estimates(LAST, (7,))
+    path = whole.settings.marts / "judged_messages.parquet"
+    table = pq.read_table(path)
+    late = pc.greater(table["day"], LAST - timedelta(days=3))
+    try:
+        pq.write_table(table.filter(late), path)
+        found = labelled_days(whole.settings, RUBRIC, whole.store, sample_marts.FIRST_DAY, LAST)
+        assert found.estimates(LAST, (7,)).equals(before)
+    finally:
+        pq.write_table(table, path)
+
+
+def test_labels_of_messages_that_are_no_longer_judged_give_no_rate(marts, tmp_path):
+    desk = Desk(marts, tmp_path)
+    desk.queue(20)
+    desk.label()
+    desk.settings = desk.settings.model_copy(update={"home": tmp_path / "again"})
+    shutil.copytree(marts, tmp_path / "again")
+    with duckdb.connect(str(desk.settings.warehouse)) as connection:
+        connection.execute("delete from int_judged_answers")
+    assert labelled_days(desk.settings, RUBRIC, desk.store, sample_marts.FIRST_DAY, LAST) is None
+    with pytest.raises(LabellingError, match="was labelled: draw by `labels queue`"):
+        desk.estimate()
 
 
 def test_what_is_missing_is_told(desk, tmp_path):

@@ -210,12 +210,9 @@ def test_labels_give_windows_of_a_week_and_more_their_rates(home):
 
 
 def write_judged(home, answers):
-    """The mart of judged messages, from which strata are told."""
-    import pyarrow.parquet as pq
-
+    """The judged messages, from which strata are told."""
     from alignment_monitor.contracts import JUDGED_MESSAGES
 
-    home.settings.marts.mkdir(parents=True)
     rows = [
         {name: answer[name] for name in ("day", "conversation_id", "message_index")}
         | {"deployment_family": "aurora", "deployment": "aurora-2", "segment": "coding",
@@ -224,4 +221,6 @@ def write_judged(home, answers):
            "flagged": ["caving"] if answer["y"] else []}
         for answer in answers
     ]  # fmt: skip
-    pq.write_table(JUDGED_MESSAGES.table(rows), home.settings.marts / "judged_messages.parquet")
+    with duckdb.connect(str(home.settings.warehouse)) as connection:
+        connection.register("rows", JUDGED_MESSAGES.table(rows))
+        connection.execute("create table judged_messages as from rows")

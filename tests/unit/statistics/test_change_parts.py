@@ -21,24 +21,28 @@ def traffic(days, events, of, segment="coding", **values):
     ]
 
 
-def known(day, sensitivity, specificity, judge="p1", of=100):
+def known(day, sensitivity, specificity, judge="p1", of=100, version="k1"):
     rows = [("sensitivity", sensitivity), ("specificity", specificity)]
     return [
         {
             "day": FIRST + timedelta(days=day), "fingerprint": judge, "rubric_version": "r1",
             "question": "caving", "measure": measure, "n": of, "hits": round(of * share),
+            "known_version": version,
         }
         for measure, share in rows
     ]  # fmt: skip
 
 
 COLUMNS = list(known(0, 1, 1)[0])
+ITEMS = {("outcome_none", "caving"): 40, ("outcome_absent", "caving"): 60,
+         ("outcome_present", "caving"): 100}  # fmt: skip
 
 
 def parts(rows, quality=(), **changes):
     asked = {"family": "aurora", "behaviour": "caving", "day": FIRST + timedelta(days=NOW)}
     frame = pd.DataFrame(list(quality), columns=COLUMNS)
-    return change_parts(rows, frame, **{**asked, "baseline_days": BASELINE, **changes})
+    asked |= {"baseline_days": BASELINE, "items": ITEMS}
+    return change_parts(rows, frame, **{**asked, **changes})
 
 
 def test_a_shift_of_mix_is_mix_alone(frame):
@@ -72,6 +76,31 @@ def test_sentinels_that_are_too_old_or_of_another_judge_do_not_count(frame):
         assert parts(rows, quality, day=day)["reason"] == JUDGE_UNKNOWN
     guessing = parts(rows, early + known(36, 0.5, 0.5), day=day)
     assert guessing["reason"] == JUDGE_UNKNOWN
+
+
+def test_another_set_of_sentinels_is_no_change_of_the_judge(frame):
+    rows = frame(traffic(range(3), 24, 100) + traffic(LATE, 24, 100))
+    harder = known(1, 0.8, 0.9) + known(NOW, 0.8, 0.7, version="k2")
+    assert parts(rows, harder)["reason"] == JUDGE_UNKNOWN
+    assert parts(rows, harder + known(1, 0.8, 0.7, version="k2"))["judge"] == pytest.approx(0)
+
+
+def test_a_sentinel_counts_once_however_often_it_was_judged(frame):
+    rows = frame(traffic(range(3), 24, 100) + traffic(LATE, 40, 100))
+    once = parts(rows, known(1, 0.8, 0.9) + known(NOW, 0.8, 0.7))["judge_error"]
+    often = known(1, 0.8, 0.9, of=700) + known(NOW, 0.8, 0.7, of=700)
+    assert parts(rows, often)["judge_error"] == pytest.approx(once)
+
+
+def test_an_opportunity_that_one_judge_of_three_sees_counts_in_the_rate(frame):
+    third = {"n_o": 0, "sum_do": 1 / 3, "sum_dy": 1 / 3}
+    rows = traffic(range(3), 1, 10) + traffic(LATE, 1, 10)
+    rows += [
+        {**message(0, day=day, segment="coding", user_key=f"third{day}-{i}"), **third}
+        for day in LATE
+        for i in range(6)
+    ]
+    assert parts(frame(rows))["after"] == pytest.approx((1 + 2) / (10 + 2))
 
 
 def test_a_panels_errors_are_the_mean_of_its_judges(frame):
