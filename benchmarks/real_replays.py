@@ -70,15 +70,15 @@ def change(*pairs: tuple[Pool, Pool]) -> list[Spell]:
 
 def report_null() -> None:
     days = BEFORE + AFTER
-    print(f"No change: series that page, {NULL_REPLAYS} replays of {days} days, run length 5 years")
+    print(f"No change: series that page, {NULL_REPLAYS} replays of {days} days")
     for name, spells, messages, few, years in (
         ("spiral, 2 messages of a dialogue", spiral_null(), 60, 2, YEARS),
         ("spiral, whole dialogues", spiral_null(), 60, 19, YEARS),
-        ("spiral, a threshold 100 times lower", spiral_null(), 60, 2, YEARS / 100),
+        ("spiral, a hundredth of the run length", spiral_null(), 60, 2, YEARS / 100),
         ("pushback, all arms", pushback_null(), 300, 4, YEARS),
     ):
         found = [
-            false_pages(said)
+            false_pages(said, years)
             for said in conduct(
                 spells, 1, messages=messages, few=few, replays=NULL_REPLAYS, years=years
             )
@@ -86,7 +86,8 @@ def report_null() -> None:
         paged, stated = sum(count for count, _ in found), sum(most for _, most in found)
         limit = upper_limit(paged)
         shown = "within the stated rate" if limit <= stated else "not shown to be within it"
-        print(f"  {name}: {paged} (95 % limit {limit:.2f}), stated at most {stated:.2f}: {shown}")
+        print(f"  {name}, run length {years:g} years: {paged} ", end="")
+        print(f"(95 % limit {limit:.2f}), stated at most {stated:.2f}: {shown}")
 
 
 def report_changes() -> None:

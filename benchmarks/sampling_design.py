@@ -4,8 +4,9 @@
     python -m benchmarks.sampling_design --write     # and puts the tables into docs/benchmarks.md
 
 Worlds differ in where their three behaviours live: where the boosts of the settings expect them,
-everywhere alike, elsewhere, rarely, or in one segment. The variance of a day's rate is exact given
-its conversations and the true rates, so that only the past verdicts, which are drawn, vary. The
+everywhere alike, elsewhere, rarely, or in one segment. The variance of a day's rate is that of its
+messages given the true rates, without products of two messages of one conversation, which all
+designs share; so only the past verdicts, which are drawn, vary. The
 second table splits a bucket by a score whose area under the ROC curve is known, and allocates best.
 """
 

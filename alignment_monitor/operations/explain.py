@@ -70,7 +70,8 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
     run = replay_home(settings, rubric, from_day=day, to_day=day)
     if behaviour not in run.watch.behaviours:
         raise ExplanationError(
-            f"{behaviour} was watched on {day}, but is not by detection.behaviours of today"
+            f"{behaviour} was watched on {day}, but is not by detection.behaviours of today, "
+            "or by the rubric's where the setting names none"
         )
     rows = {row["series"]: row for row in DRIFT_SIGNALS.from_frame(detect(run, day)).to_pylist()}
     return Told(series, day, explain(run, family, behaviour, direction), rows[series], row_then)

@@ -172,9 +172,9 @@ def conversation_rates(
 ) -> list[float]:
     """The rate at which each conversation of a day is drawn, before the budget.
 
-    Proportional to the sum of its messages' boosts (probability proportional to size: Hansen and
-    Hurwitz 1943), so that each message is drawn as often as its own boost says: equal ones alike,
-    whether they stand alone or in a long conversation.
+    Proportional to the sum of its messages' boosts over how many of them are judged (probability
+    proportional to size: Hansen and Hurwitz 1943), so that each message is drawn as often as its
+    own boost says, alone or in a long conversation, unless its chance within it is capped at 1.
 
     Args:
         candidates: eligible conversations of one day.

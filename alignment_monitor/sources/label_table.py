@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alignment_monitor.judging.rubric import Choice, Graded, Rubric
-from alignment_monitor.sources.files import SourceFileError, csv_rows
+from alignment_monitor.sources.files import LONGEST_LINE, SourceFileError, csv_rows
 from alignment_monitor.sources.label_check import read_label
 from alignment_monitor.sources.label_rows import YES, label_of, options, questions, rows_of
 
 COLUMNS = ("id", "message_index", "annotator", "question", "answer", "options", "note", "text")
 REQUIRED = ("id", "message_index", "question", "answer")
-LONGEST_CELL = 64 * 2**20
 LONGEST_INDEX = 9
 """Digits of a message's place; beyond thousands of them Python reads no number."""
 
@@ -135,7 +134,7 @@ def _rows(path: Path) -> tuple[list[Row], list[Problem]]:
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise SourceFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    csv.field_size_limit(LONGEST_CELL)
+    csv.field_size_limit(LONGEST_LINE)
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     # Unless strict, a quote left open would swallow what follows it without a word.

@@ -102,7 +102,7 @@ def first_pages(said: pd.DataFrame, *, since: int = 0) -> pd.DataFrame:
     return waited.reindex(every).unstack(["behaviour", "direction"]).sort_index(axis=1)
 
 
-def false_pages(said: pd.DataFrame) -> tuple[int, float]:
+def false_pages(said: pd.DataFrame, years: float = YEARS) -> tuple[int, float]:
     """Series that paged though nothing changed, and how many the stated rate allows at most.
 
     M_t - t is a supermartingale under no change, so a series reaches A within t days with
@@ -111,7 +111,7 @@ def false_pages(said: pd.DataFrame) -> tuple[int, float]:
     """
     paged = said.loc[said["decision"] == "PAGE", "series"].nunique()
     watched = said.loc[said["phase"] == "watching", ["deployment_family", "day"]].drop_duplicates()
-    return paged, len(watched) / (YEARS * DAYS_PER_YEAR)
+    return paged, len(watched) / (years * DAYS_PER_YEAR)
 
 
 def upper_limit(count: int, confidence: float = 0.95) -> float:

@@ -151,7 +151,7 @@ class Home:
         self.settings, self.folder = settings, folder
         self.lake, self.rubric = Lake(settings.lake), load_rubric()
         self.store = open_store(settings.store_url)
-        self.design = settings.digest("sampling", "random_key")
+        self.design = settings.digest("sampling", "random_key") + "/boosts"
 
     def forecast(self, first=DAY, last=DAY, **judging):
         changed = self.settings.judging.model_copy(update=judging)

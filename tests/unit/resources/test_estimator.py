@@ -1,6 +1,7 @@
 """Every estimate of a home whose warehouse, lake and store are made by hand."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -74,13 +75,13 @@ class Home:
                 )
 
     def judge(self, day):
-        """Sentinels of a day, on which the judge errs a little."""
+        """Sentinels of a day, on which the judge errs a little, and not every day alike."""
         common = {
             "day": day, "judge": "j", "fingerprint": "p/j", "known_version": "k",
             "rubric_version": RUBRIC.full_version, "question": "caving",
         }  # fmt: skip
         counts = {"outcome_none": (30, 28, 1), "outcome_absent": (30, 27, 2)}
-        counts["outcome_present"] = (30, 26, 3)
+        counts["outcome_present"] = (30, 20 + day.day % 7, 3)
         rows = [
             {**common, "measure": measure, "n": n, "hits": hits, "against": against}
             for measure, (n, hits, against) in counts.items()
@@ -162,6 +163,28 @@ def test_a_day_run_again_is_the_same_to_the_byte_and_late_data_adds_a_version(ho
     assert latest(second).num_rows == first.num_rows
     home.build(traffic())
     assert latest(home.run(LAST)[0]).drop(["version"]).equals(first.drop(["version"]))
+
+
+def test_an_alert_is_told_by_the_judges_scale_and_what_the_rate_moved_by(home):
+    from alignment_monitor.assets.alerts import _evidence
+    from alignment_monitor.contracts import DRIFT_SIGNALS
+
+    [table] = home.run(LAST)
+    about = {"day": LAST, "series": "MODEL/aurora/caving/up", "deployment_family": "aurora",
+             "behaviour": "caving", "direction": "up", "type": "MODEL", "decision": "PAGE",
+             "change_day": LAST - timedelta(days=9), "observed": 0.3}  # fmt: skip
+    signal = {**dict.fromkeys(DRIFT_SIGNALS.schema.names), **about}
+    monitor = SimpleNamespace(settings=home.settings, rubric=RUBRIC, lake=home.lake)
+    told = _evidence(monitor, signal)
+    week = whole(table, mode="judge scale", standardised=False, window_days=7, deployment="all")
+    rounded = {"abs": 2e-4}
+    assert told["mode"] == "judge scale"
+    assert told["value"] == pytest.approx(week["prevalence"], **rounded)
+    parts = told["decomposition"]
+    assert parts["after"] == pytest.approx(week["prevalence"], **rounded)
+    assert parts["mix"] + parts["rate"] == pytest.approx(
+        parts["after"] - parts["before"], **rounded
+    )
 
 
 def test_labels_give_windows_of_a_week_and_more_their_rates(home):

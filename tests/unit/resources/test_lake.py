@@ -1,9 +1,10 @@
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from alignment_monitor.contracts import DRIFT_SIGNALS, INTAKE, LAKE_TABLES
+from alignment_monitor.contracts import DRIFT_SIGNALS, ESTIMATES, INTAKE, LAKE_TABLES
 from alignment_monitor.resources.lake import Lake
 
 DAY = date(2026, 1, 2)
@@ -59,3 +60,15 @@ def test_a_contract_refuses_what_does_not_fit():
         INTAKE.table([{"day": DAY, "source": None, "received": 1, "repeated": 0}])
     with pytest.raises(ValueError, match="missing column"):
         INTAKE.conform(pa.table({"day": pa.array([DAY])}))
+
+
+def test_a_file_from_before_a_column_was_there_is_read_without_it(tmp_path):
+    lake, day = Lake(tmp_path), date(2026, 1, 5)
+    known = {field.name: field for field in ESTIMATES.schema if not field.nullable}
+    example = {"date32[day]": day, "string": "x", "bool": False}
+    row = {name: example.get(str(field.type), 1) for name, field in known.items()}
+    path = lake.path(ESTIMATES, day)
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist([row], schema=pa.schema(list(known.values()))), path)
+    [found] = lake.read(ESTIMATES, [day]).to_pylist()
+    assert found == {**dict.fromkeys(ESTIMATES.schema.names), **row}

@@ -82,6 +82,16 @@ def test_boosts_can_be_drawn_by_and_defend_every_place(history):
     SAMPLING_DESIGN.from_frame(found.assign(day=DAY, design_version="v"))
 
 
+def test_a_place_where_nothing_was_seen_keeps_a_quarter_of_the_familys_deviation():
+    places = [("aurora", segment, "cued") for segment in ("chat", "unknown")]
+    cells = [(*places[0], "caving", 400, 0, 400.0, 0.0, 0.0),
+             (*places[1], "caving", 400, 400, 400.0, 400.0, 200.0)]  # fmt: skip
+    found = learned(*frames(cells, [(DAY, *place, 1.0) for place in places] * 20), BOOSTS)
+    quiet, lively = found.sort_values("segment")["deviation"]
+    assert quiet == pytest.approx(LEAST_DEVIATION)
+    assert lively > 1
+
+
 @settings(max_examples=20)
 @given(histories())
 def test_without_verdicts_the_boosts_are_those_of_the_settings(history):

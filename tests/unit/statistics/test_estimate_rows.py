@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from alignment_monitor.contracts import ESTIMATES
 from alignment_monitor.statistics.estimate_rows import GONE, latest, revised
 from alignment_monitor.statistics.estimation import window_estimates
+from alignment_monitor.statistics.intervals import detectable_change
 from tests.unit.statistics.conftest import FIRST, message
 from tests.unit.statistics.test_estimation import MESSAGES, RELAXED, summed
 
@@ -31,6 +32,19 @@ def figures(table):
         for row in table.to_pylist()
         if row["reason"] != GONE
     ]
+
+
+def test_each_rate_says_which_change_could_be_found(estimated):
+    [row] = [
+        row
+        for row in estimated([message(i % 2, user_key=f"u{i}") for i in range(100)]).to_pylist()
+        if row["segment"] == row["deployment"] == "all"
+    ]
+    # 1.96 + 0.84 standard errors of a difference of two rates of one half in n each
+    expected = (1.959964 + 0.841621) * (2 * 0.25 / row["effective_n"]) ** 0.5
+    assert row["detectable_change"] == pytest.approx(expected, rel=1e-6)
+    assert detectable_change(0.0, 50) == pytest.approx(2.801585 * (2 * 51 / 52**2 / 50) ** 0.5)
+    assert detectable_change(0.5, 1) == 1.0
 
 
 def test_the_same_input_again_adds_no_version(estimated):
