@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: demo test check bench bench-model setup browser clean help
+.PHONY: demo test check bench bench-detection bench-model setup browser clean help
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -56,6 +56,9 @@ bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python -m benchmarks.estimates_speed
 	@for way in chat responses decisions batch; do $(BIN)/python -m benchmarks.chaos $$way; done
 	@$(BIN)/python -m benchmarks.poisoned
+
+bench-detection: $(STAMP) ## How soon changes are found, for half an hour
+	@$(BIN)/python -m benchmarks.detection
 
 bench-model: $(STAMP) ## A real small model as a judge, for half an hour
 	@$(BIN)/python -m benchmarks.real_model

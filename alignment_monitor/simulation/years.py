@@ -1,0 +1,299 @@
+"""Many monitored years at once: daily draws from a scenario, fed to the detector.
+
+Here belong: what judged messages, sentinels and labels show on a day, and what the detector says of
+them. Here does not belong: what is true (``scenario``), or what is concluded from many years.
+
+Messages are independent; that users send several is told by dividing a day's messages by the design
+effect: counts are of effective messages. Labels are of the day's messages, without replacement, and
+right. Nothing comes late: the detector takes a day's figures as final.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alignment_monitor.detection.chart import Mask
+from alignment_monitor.detection.engine import Budget, Day, Engine
+from alignment_monitor.detection.gold import Labels
+from alignment_monitor.detection.tiers import BURST
+from alignment_monitor.simulation.scenario import EDGE, Scenario, day_effects, paths
+from alignment_monitor.statistics.cells import Floats, Integers
+
+BATCH = 500
+"""Replicates drawn together, to spare memory."""
+
+DAYS_PER_YEAR = 365.25
+LOG_JUDGE = 7.6
+"""log A of the judge's charts where nothing else is said: 5.5 years for each of the four."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """A day's verdicts; arrays over replicates.
+
+    Attributes:
+        weekend: kind of the day.
+        n: effective messages judged, replicate x segment.
+        flagged: of them with the event by verdict.
+        sentinels: judged, replicate x (positive, negative).
+        sentinels_flagged: of them with the event by verdict.
+        truth: true rate, replicate x segment.
+        by_verdict: share of true events among those flagged and those not, one more axis.
+    """
+
+    weekend: bool
+    n: Integers
+    flagged: Integers
+    sentinels: Integers
+    sentinels_flagged: Integers
+    truth: Floats
+    by_verdict: Floats
+
+    @property
+    def strata(self) -> Integers:
+        """Messages by replicate x segment x verdict (event, none)."""
+        return np.stack([self.flagged, self.n - self.flagged], axis=-1)
+
+
+@dataclass(frozen=True)
+class Gold:
+    """A day's labels, replicate x segment x verdict (event, none).
+
+    Attributes:
+        n: labels.
+        y: events among them.
+        probability: with which such a message was labelled.
+        burst: labels that belong to a burst, by replicate.
+    """
+
+    n: Integers
+    y: Integers
+    probability: Floats
+    burst: Integers
+
+
+class Years:
+    """Replicates of a scenario, drawn day by day in step."""
+
+    def __init__(
+        self, scenario: Scenario, replicates: int, days: int, rng: np.random.Generator
+    ) -> None:
+        self.scenario, self.replicates = scenario, replicates
+        self.paths = paths(scenario, days)
+        # Labels have a stream of their own: what is labelled does not change what is judged.
+        self._rng, self._labels_rng = rng.spawn(2)
+        self._effects = day_effects(scenario, self._rng, replicates, days)
+        self._day = 0
+
+    def next_day(self) -> Traffic:
+        """Draw a day's verdicts."""
+        day, rng, path = self._day, self._rng, self.paths
+        self._day += 1
+        truth = np.clip(path.truth[day] + self._effects[:, day, None], EDGE, 1 - EDGE)
+        hit, false = path.sensitivity[day], path.false_positives[day]
+        judged = truth * hit + (1 - truth) * false
+        size = np.maximum(rng.poisson(path.judged[day], self.replicates), self.scenario.fewest)
+        sent = rng.multinomial(size, path.shares[day])
+        n = np.round(sent / self.scenario.design_effect).astype(np.int64)
+        half = np.full((self.replicates, 2), self.scenario.sentinels // 2)
+        errors = np.array([path.seen_sensitivity[day], path.seen_false_positives[day]])
+        events = [truth * hit / judged, truth * (1 - hit) / (1 - judged)]
+        return Traffic(
+            bool(path.weekend[day]),
+            n,
+            rng.binomial(n, judged),
+            half,
+            rng.binomial(half, errors),
+            truth,
+            np.stack(events, axis=-1),
+        )
+
+    def label(self, traffic: Traffic, burst: Mask, segment: Integers) -> Gold:
+        """Label the day's regular sample, and a burst where one was asked for.
+
+        Args:
+            traffic: the day.
+            burst: replicates with a burst, of messages without a label yet.
+            segment: where the burst is drawn, by replicate; negative: everywhere.
+        """
+        strata = traffic.strata
+        everywhere = np.ones(strata.shape[:2], dtype=bool)
+        wanted = np.broadcast_to(self.scenario.gold, (self.replicates, 2))
+        n, probability = self._drawn(strata, wanted, everywhere)
+        inside = (segment < 0)[:, None] | (np.arange(strata.shape[1]) == segment[:, None])
+        more, also = self._drawn(strata - n, burst[:, None] * np.array(BURST), inside)
+        n = n + more
+        y = self._labels_rng.binomial(n, traffic.by_verdict)
+        joint = probability + (1 - probability) * also
+        return Gold(n, y, joint, more.sum(axis=(1, 2)))
+
+    def _drawn(self, strata: Integers, wanted: Integers, inside: Mask) -> tuple[Integers, Floats]:
+        """Simple random samples by verdict without replacement, and their probabilities."""
+        open_to = strata * inside[..., None]
+        total = open_to.sum(axis=1)
+        left = np.minimum(wanted, total)
+        # Of none left all are labelled, if any were wanted.
+        share = np.where(total > 0, left / np.maximum(total, 1), wanted > 0)
+        rest, found = total.copy(), np.zeros_like(strata)
+        if not left.any():
+            return found, np.zeros(strata.shape)
+        for segment in range(strata.shape[1]):
+            here = open_to[:, segment]
+            rest = rest - here
+            found[:, segment] = self._labels_rng.hypergeometric(here, rest, left)
+            left = left - found[:, segment]
+        return found, share[:, None] * inside[..., None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the detector said; replicate x day, and direction (up, down) where it has one.
+
+    Attributes:
+        page: MODEL pages, replicate x day x direction.
+        ticket: episodes that labels contradicted.
+        unresolved: episodes that labels left open.
+        opened: episodes that began.
+        judge: a JUDGE alert, replicate x day.
+        burst: a burst of labels came in.
+        labels: regular labels of the day.
+        burst_labels: labels of bursts.
+        baseline_days: days that were not watched.
+    """
+
+    page: Mask
+    ticket: Mask
+    unresolved: Mask
+    opened: Mask
+    judge: Mask
+    burst: Mask
+    labels: Integers
+    burst_labels: Integers
+    baseline_days: int
+
+    @property
+    def watched_years(self) -> float:
+        """Years after the baselines, all replicates together."""
+        replicates, days = self.judge.shape
+        return replicates * (days - self.baseline_days) / DAYS_PER_YEAR
+
+
+def budget(series: int, run_length: float, *, together: int = 1) -> Budget:
+    """The budget of alike series.
+
+    Args:
+        series: number of series.
+        run_length: stated years to a false page of those who share a budget, in both directions.
+        together: series that share one.
+    """
+    log_page = np.log(DAYS_PER_YEAR * run_length * 2 * together)
+    return Budget(np.full(series, log_page), LOG_JUDGE)
+
+
+def run_years(
+    scenario: Scenario,
+    days: int,
+    budgets: Budget,
+    *,
+    baseline_days: int = 56,
+    seed: int | tuple[int, ...] = 0,
+) -> Outcome:
+    """Monitor replicates of a scenario, one for each series of the budget.
+
+    Args:
+        scenario: what is true.
+        days: length, baseline included.
+        budgets: how rare false alarms are.
+        baseline_days: first days, which make the baseline.
+        seed: of all that is random.
+    """
+    parts = []
+    for start in range(0, len(budgets.log_page), BATCH):
+        mine = replace(budgets, log_page=budgets.log_page[start : start + BATCH])
+        years = Years(scenario, len(mine.log_page), days, batch_rng(seed, start))
+        parts.append(_monitored(years, days, mine, baseline_days))
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in vars(parts[0])
+        if name != "baseline_days"
+    }
+    return Outcome(**joined, baseline_days=baseline_days)
+
+
+def batch_rng(seed: int | tuple[int, ...], start: int) -> np.random.Generator:
+    """What the batch that begins with this replicate is drawn with."""
+    return np.random.default_rng([*np.atleast_1d(seed), start])
+
+
+def _monitored(years: Years, days: int, budgets: Budget, baseline_days: int) -> Outcome:
+    replicates, scenario = years.replicates, years.scenario
+    engine = Engine(replicates, scenario.segments, budgets)
+    verdicts = {
+        name: np.zeros((replicates, days, 2), dtype=bool)
+        for name in ("page", "ticket", "unresolved", "opened")
+    }
+    judge, bursts = (np.zeros((replicates, days), dtype=bool) for _ in range(2))
+    labels, burst_labels = (np.zeros((replicates, days), dtype=np.int64) for _ in range(2))
+    wanted, segment = np.zeros(replicates, dtype=bool), np.full(replicates, -1)
+    for day in range(days):
+        traffic = years.next_day()
+        gold = years.label(traffic, wanted, segment)
+        young = np.full(replicates, day < baseline_days)
+        told = engine.step(figures(scenario, traffic, gold, young, wanted))
+        bursts[:, day], burst_labels[:, day] = wanted, gold.burst
+        labels[:, day] = gold.n.sum(axis=(1, 2)) - gold.burst
+        judge[:, day] = told.judge.newly
+        for name, found in verdicts.items():
+            found[:, day] = getattr(told.verdict, name)
+        wanted, segment = told.wanted, told.segment
+    return Outcome(
+        **verdicts, judge=judge, burst=bursts, labels=labels, burst_labels=burst_labels,
+        baseline_days=baseline_days,
+    )  # fmt: skip
+
+
+def figures(scenario: Scenario, traffic: Traffic, gold: Gold, young: Mask, burst: Mask) -> Day:
+    """A day as the detector takes it: the whole at the scenario's mix, then the segments."""
+    n = traffic.n
+    some = n > 0
+    mix = np.where(some, scenario.shares, 0.0)
+    mix = mix / mix.sum(axis=1, keepdims=True)
+    rate = traffic.flagged / np.maximum(n, 1)
+    whole = (mix * rate).sum(axis=1, keepdims=True)
+    effective = 1 / (mix**2 / np.maximum(n, 1)).sum(axis=1, keepdims=True)
+    blank = np.where(some, 1.0, np.nan)
+    return Day(
+        rate=np.concatenate([whole, rate * blank], axis=1),
+        n=np.concatenate([effective, n * blank], axis=1),
+        weekend=traffic.weekend,
+        young=young,
+        watched=~young,
+        flagged=traffic.sentinels_flagged.astype(float),
+        sentinels=traffic.sentinels.astype(float),
+        labels=labels_of(traffic, gold, mix, np.concatenate([whole, rate], axis=1)),
+        burst=burst,
+    )
+
+
+def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labels:
+    """Labels by segment and verdict, each worth mix over traffic over its probability.
+
+    Args:
+        traffic: the day.
+        gold: its labels.
+        mix: shares of the segments that rates are standardised to, replicate x segment.
+        shares: share of events among verdicts by view.
+    """
+    replicates, segments = traffic.n.shape
+    worth = mix * gold.n.sum(axis=(1, 2))[:, None] / np.maximum(traffic.n, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.where(gold.probability > 0, worth[..., None] / gold.probability, 0.0)
+    cells = np.arange(2 * segments)
+    return Labels(
+        n=gold.n.reshape(replicates, -1).astype(float),
+        y=gold.y.reshape(replicates, -1).astype(float),
+        scale=scale.reshape(replicates, -1),
+        stratum=np.broadcast_to(cells % 2, (replicates, len(cells))),
+        segment=np.broadcast_to(cells // 2, (replicates, len(cells))),
+        shares=shares,
+    )
