@@ -7,12 +7,13 @@ belong: any judgement whether a rate has changed. Source: Särndal, Swensson and
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from alignment_monitor.statistics.cells import Floats, Integers, day_of, tally
+from alignment_monitor.statistics.cells import Floats, Integers, day_of
 from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, finished
 from alignment_monitor.statistics.intervals import effective_n, t_quantile, wilson
 from alignment_monitor.statistics.windows import CELL, Cells, UserDays, labels_of
@@ -23,9 +24,10 @@ ROLL_UPS = tuple(
     frozenset(name for name, rolled in zip(ROLLED_UP, chosen, strict=True) if rolled)
     for chosen in product((True, False), repeat=len(ROLLED_UP))
 )
+_SMALL = 1000
 
-Windows = Mapping[tuple[int, frozenset[str]], Cells]
-"""The cells of windows that end on a day, by their length and what they are rolled up over."""
+Windows = Mapping[frozenset[str], Cells]
+"""The cells of windows that end on a day, by what they are rolled up over."""
 
 
 def window_estimates(user_days: pd.DataFrame, *, day: date, window_days: int) -> pd.DataFrame:
@@ -55,11 +57,8 @@ def cells_of(history: UserDays, day: date, windows: Sequence[int]) -> Windows:
         day: last day of the windows.
         windows: their lengths.
     """
-    return {
-        (window, rolled): history.cells(history.window(day, window), rolled)
-        for window in windows
-        for rolled in ROLL_UPS
-    }
+    rows = history.rows(day, windows)
+    return {rolled: history.cells(rows, rolled) for rolled in ROLL_UPS}
 
 
 def judge_scale(windows: Windows, day: date) -> pd.DataFrame:
@@ -67,9 +66,7 @@ def judge_scale(windows: Windows, day: date) -> pd.DataFrame:
     parts = list(windows.values())
     sums = [_sums(cells) for cells in parts]
     figures = _estimates({name: np.concatenate([part[name] for part in sums]) for name in sums[0]})
-    lengths = np.repeat([window for window, _ in windows], [cells.size for cells in parts])
-    rows = {**labels_of(parts), **figures, "window_days": lengths}
-    rows["judged_prevalence"] = figures["prevalence"]
+    rows = {**labels_of(parts), **figures, "judged_prevalence": figures["prevalence"]}
     return distinct(finished(rows, day=day, mode=JUDGE_SCALE, method=METHOD), parts)
 
 
@@ -85,12 +82,12 @@ def _sums(cells: Cells) -> dict[str, Floats]:
     sums = cells.sum
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(sums["n_o"] > 0, np.clip(sums["sum_dy"] / sums["sum_do"], 0, 1), np.nan)
-    weight = cells.sums["sum_do"]
-    residual = cells.sums["sum_dy"] - rate[cells.cell] * weight
+    weight = cells.by_user["sum_do"]
+    residual = cells.by_user["sum_dy"] - rate[cells.cell] * weight
     return {
         **sums,
         "rate": rate,
-        "clusters": cells.total((cells.sums["n_o"] > 0).astype(float)),
+        "clusters": cells.clusters,
         "residuals": cells.total(residual**2),
         "weights": cells.total(weight**2),
     }
@@ -124,9 +121,15 @@ def _effective(sums: Mapping[str, Floats]) -> Floats:
 
 
 def quantiles(clusters: Floats) -> Floats:
-    """``t_quantile`` of many numbers of clusters, each different one computed once."""
+    """``t_quantile`` of many numbers of clusters, most of them small and looked up."""
+    known = _small_quantiles()
     code = clusters.astype(np.int64)
-    present = np.flatnonzero(tally(code, np.ones(len(code)), 1))
-    found = np.full(int(code.max(initial=0)) + 1, np.nan)
-    found[present] = t_quantile(present)
-    return found[code]
+    found = known[np.minimum(code, len(known) - 1)]
+    large = code >= len(known)
+    found[large] = t_quantile(code[large])
+    return found
+
+
+@lru_cache(maxsize=1)
+def _small_quantiles() -> Floats:
+    return t_quantile(np.arange(_SMALL))

@@ -93,8 +93,7 @@ def sentinel_adjusted(windows: Windows, matrices: Matrices, day: date) -> pd.Dat
         matrices: of the judges, from days up to this one.
         day: last day of the windows.
     """
-    chosen = [(window, cells) for (window, rolled), cells in windows.items() if "segment" in rolled]
-    cells = [part for _, part in chosen]
+    cells = [part for rolled, part in windows.items() if "segment" in rolled]
     shares = [_shares(part) for part in cells]
     joined = Shares(*(np.concatenate(column) for column in zip(*shares, strict=True)))
     labels = labels_of(cells)
@@ -104,7 +103,7 @@ def sentinel_adjusted(windows: Windows, matrices: Matrices, day: date) -> pd.Dat
         name: np.concatenate([part.sum[name] for part in cells])
         for name in ("n", "n_o", "sum_do", "sum_dy")
     }
-    users = np.concatenate([part.total((part.sums["n_o"] > 0).astype(float)) for part in cells])
+    users = np.concatenate([part.clusters for part in cells])
     with np.errstate(divide="ignore", invalid="ignore"):
         judged = np.clip(sums["sum_dy"] / sums["sum_do"], 0, 1)
         level = smoothed(found["prevalence"], sums["n_o"])
@@ -114,7 +113,6 @@ def sentinel_adjusted(windows: Windows, matrices: Matrices, day: date) -> pd.Dat
         **labels,
         **{name: found[name] for name in ("opportunity_rate", "joint_rate")},
         **{name: found[name] for name in ("prevalence", "lower", "upper")},
-        "window_days": np.repeat([w for w, _ in chosen], [part.size for part in cells]),
         "n": sums["n_o"].astype(np.int64),
         "judged": sums["n"].astype(np.int64),
         "users": users.astype(np.int64),
@@ -147,21 +145,17 @@ def _shares(cells: Cells) -> Shares:
     Variances are at least what smoothing adds, or where none was seen one would be sure of it.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        total = cells.sum["sum_d"]
-        share = [np.clip(cells.sum[name] / total, 0, 1) for name in ("sum_do", "sum_dy")]
-        weight = cells.sums["sum_d"] / total[cells.cell]
-        residuals = [
-            cells.sums[name] / total[cells.cell] - rate[cells.cell] * weight
-            for name, rate in zip(("sum_do", "sum_dy"), share, strict=True)
-        ]
+        total, d = cells.sum["sum_d"], cells.by_user["sum_d"]
+        o, y = (np.clip(cells.sum[name] / total, 0, 1) for name in ("sum_do", "sum_dy"))
+        e_o = cells.by_user["sum_do"] - o[cells.cell] * d
+        e_y = cells.by_user["sum_dy"] - y[cells.cell] * d
         users = cells.total(np.ones(len(cells.cell)))
-        factor = users / np.maximum(users - 1, 1)
-        kish = 1 / cells.total(weight**2)
-        covariance = np.stack(
-            [np.stack([cells.total(a * b) * factor for b in residuals], -1) for a in residuals], -1
-        )
+        factor = users / np.maximum(users - 1, 1) / total**2
+        kish = total**2 / cells.total(d**2)
+        oo, oy, yy = (cells.total(product) * factor for product in (e_o**2, e_o * e_y, e_y**2))
+        covariance = np.stack([oo, oy, oy, yy], -1).reshape(-1, 2, 2)
         plain = np.sqrt(np.einsum("...ii->...i", covariance))
-        level = np.stack(share, -1)
+        level = np.stack([o, y], -1)
         smooth = smoothed(level, kish[:, None])
         extra = (smooth * (1 - smooth) - level * (1 - level)) / kish[:, None]
         # An extra below 0 would make an interval narrower than what was seen.
@@ -169,36 +163,52 @@ def _shares(cells: Cells) -> Shares:
         covariance = covariance * wider[:, :, None] * wider[:, None, :]
         nothing = np.where(plain > 0, 0.0, np.maximum(extra, 0))
     covariance += nothing[:, :, None] * np.eye(2)
-    return Shares(share[0], share[1], covariance, users - 1)
+    return Shares(o, y, covariance, users - 1)
 
 
 def _corrected(shares: Shares, confusion: Floats) -> dict[str, NDArray[Any]]:
     """The correction that suits each question: of three outcomes, or where it always applies."""
+    always = (confusion[:, 0].sum(-1) == 0) & (confusion[:, :, 0].sum(-1) == 0)
+    found: dict[str, NDArray[Any]] = {}
+    for rows, correction in ((~always, _of_three), (always, _of_two)):
+        part = correction(Shares(*(column[rows] for column in shares)), confusion[rows])
+        for name, values in part.items():
+            found.setdefault(name, np.empty(len(always), dtype=values.dtype))[rows] = values
+    return found
+
+
+def _of_three(shares: Shares, confusion: Floats) -> dict[str, NDArray[Any]]:
+    """Rates where the judge also says whether the question applies."""
     turn = np.array([[-1.0, 0.0], [1.0, -1.0], [0.0, 1.0]])  # to none, absent and present
     o, y = shares.opportunity, shares.event
-    three = adjusted_outcomes(
+    opportunity, joint, conditional = adjusted_outcomes(
         np.stack([1 - o, o - y, y], -1),
         turn @ shares.covariance @ turn.T,
         confusion,
         shares.degrees,
     )
-    always = (confusion[:, 0].sum(-1) == 0) & (confusion[:, :, 0].sum(-1) == 0)
-    two = adjusted_rate(
-        Measured(y, shares.covariance[:, 1, 1], np.maximum(shares.degrees, 1)),
+    return _figures(conditional, opportunity.rate, joint.rate)
+
+
+def _of_two(shares: Shares, confusion: Floats) -> dict[str, NDArray[Any]]:
+    """Rates where the question always applies."""
+    rate = adjusted_rate(
+        Measured(shares.event, shares.covariance[:, 1, 1], np.maximum(shares.degrees, 1)),
         _flagged(confusion[:, 2]),
         _flagged(confusion[:, 1]),
     )
+    return _figures(rate, shares.opportunity, rate.rate)
 
-    def either(name: str, of_three: Adjusted) -> NDArray[Any]:
-        return np.where(always, getattr(two, name), getattr(of_three, name))
 
-    conditional = three.conditional
-    same = ("lower", "upper", "variance", "reason")
+def _figures(rate: Adjusted, opportunity: Floats, joint: Floats) -> dict[str, NDArray[Any]]:
     return {
-        **{name: either(name, conditional) for name in same},
-        "prevalence": either("rate", conditional),
-        "opportunity_rate": np.where(always, o, three.opportunity.rate),
-        "joint_rate": either("rate", three.joint),
+        "prevalence": rate.rate,
+        "lower": rate.lower,
+        "upper": rate.upper,
+        "variance": rate.variance,
+        "reason": rate.reason,
+        "opportunity_rate": opportunity,
+        "joint_rate": joint,
     }
 
 

@@ -19,14 +19,14 @@ from alignment_monitor.statistics.cells import Floats, Integers, day_of, tally
 from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, finished
 from alignment_monitor.statistics.estimation import Windows, distinct, quantiles
 from alignment_monitor.statistics.intervals import effective_n, wilson
-from alignment_monitor.statistics.windows import ALL, CELL, Cells, dense, first_of
+from alignment_monitor.statistics.windows import Cells, dense, first_of, labels_of
 
 METHOD = (
     "Hajek ratios by segment, weighted to the baseline's mix, clustered by user; "
     "Wilson on effective n, t quantile"
 )
 STREAM = ("deployment_family", "behaviour", "rubric_version", "panel")
-WHOLE = tuple(name for name in CELL if name != "segment")
+SEGMENT = frozenset({"segment"})
 NO_MIX = "the baseline is not complete: there is no reference mix yet"
 NO_SEGMENT = "no segment of the reference mix has data"
 
@@ -96,54 +96,50 @@ def standardised(windows: Windows, reference: ReferenceMix, day: date) -> pd.Dat
         reference: mix of the baseline, of the same codes.
         day: last day of the windows. Before a baseline's last day there is no rate.
     """
-    chosen = [
-        (window, cells) for (window, rolled), cells in windows.items() if "segment" not in rolled
+    pairs = [
+        (cells, windows[rolled | SEGMENT])
+        for rolled, cells in windows.items()
+        if not rolled & SEGMENT
     ]
-    parts = [_of_window(cells, reference, day) for _, cells in chosen]
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    names, count = chosen[0][1].names, len(joined["n"])
-    every = np.full(count, names["segment"].categories.get_loc(ALL))
-    codes = {**{name: joined[name] for name in WHOLE}, "segment": every}
-    rows = {
-        **joined,
-        **{
-            name: pd.Categorical.from_codes(code, dtype=names[name], validate=False)
-            for name, code in codes.items()
-        },
-        "window_days": np.repeat(
-            [window for window, _ in chosen], [len(part["n"]) for part in parts]
-        ),
-        "judged_prevalence": joined["prevalence"],
-    }
+    wholes = [whole for _, whole in pairs]
+    parts = [_figures(cells, whole, reference, day) for cells, whole in pairs]
+    figures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    rows = {**labels_of(wholes), **figures, "judged_prevalence": figures["prevalence"]}
     found = finished(rows, day=day, mode=JUDGE_SCALE, method=METHOD, standardised=True)
-    return distinct(found, [cells for _, cells in chosen])
+    return distinct(found, wholes)
 
 
-def _of_window(cells: Cells, reference: ReferenceMix, day: date) -> dict[str, NDArray[Any]]:
-    whole = dense(*(cells.codes[name] for name in WHOLE))
-    first = first_of(whole)
-    size, stream = len(first), reference.rows(cells)
+def _figures(
+    cells: Cells, whole: Cells, reference: ReferenceMix, day: date
+) -> dict[str, NDArray[Any]]:
+    """Figures of each whole, from its cells by segment."""
+    within, user = cells.within(whole)
+    stream = reference.rows(whole)
     begun = reference.since[stream] <= np.datetime64(day)
-    segment = cells.codes["segment"]
-    offered, positive = cells.sum["sum_do"], cells.sum["sum_dy"]
-    mix = reference.mix[stream, segment]
-    used = begun & (cells.sum["n_o"] > 0) & (mix > 0)
+    at = (stream * reference.mix.shape[1])[within] + cells.codes["segment"]
+    mix, before = (np.take(table, at) for table in (reference.mix, reference.rate))
+    offered = cells.sum["sum_do"]
+    used = begun[within] & (cells.sum["n_o"] > 0) & (mix > 0)
+
+    def total(values: NDArray[Any]) -> Floats:
+        return tally(within, values, whole.size)
+
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(used, mix, 0.0)
-        weight = np.where(used, share / tally(whole, share, size)[whole] / offered, 0.0)
-        before = reference.rate[stream, segment]
-        level = reference.level[stream[first]]
-        shift = tally(whole, weight * (positive - before * offered), size)
-        rate = np.where(tally(whole, share, size) > 0, np.clip(level + shift, 0, 1), np.nan)
-        n = tally(whole, used * cells.sum["n_o"], size)
-        centre = np.clip(before + shift[whole], 0, 1)
-        clusters, n_eff = _precision(cells, whole, weight, centre, rate, n)
+        present = total(share)
+        weight = np.where(used, share / present[within] / offered, 0.0)
+        shift = total(weight * (cells.sum["sum_dy"] - before * offered))
+        rate = np.where(present > 0, np.clip(reference.level[stream] + shift, 0, 1), np.nan)
+        n = total(used * cells.sum["n_o"])
+        centre = np.clip(before + shift[within], 0, 1)
+        clusters, variance, kish = _clustered(cells, whole, user, weight, centre)
+        n_eff = np.minimum(effective_n(rate, variance, kish), n)
+        n_eff = np.where(clusters == 1, 1.0, np.where(clusters > 0, n_eff, np.nan))
         lower, upper = wilson(rate, n_eff, quantiles(clusters))
-    reasons = [begun[first] & ~np.isfinite(rate), ~begun[first]]
+    reasons = [begun & ~np.isfinite(rate), ~begun]
     return {
-        **{name: cells.codes[name][first] for name in WHOLE},
         "n": n.astype(np.int64),
-        "judged": tally(whole, used * cells.sum["n"], size).astype(np.int64),
+        "judged": total(used * cells.sum["n"]).astype(np.int64),
         "users": clusters.astype(np.int64),
         "effective_n": n_eff,
         "prevalence": rate,
@@ -153,20 +149,22 @@ def _of_window(cells: Cells, reference: ReferenceMix, day: date) -> dict[str, ND
     }
 
 
-def _precision(
-    cells: Cells, whole: Integers, weight: Floats, centre: Floats, rate: Floats, n: Floats
-) -> tuple[Floats, Floats]:
-    """Users with an opportunity, and effective n, of each whole; residuals summed by user."""
-    at = weight[cells.cell]
-    offered = at * cells.sums["sum_do"]
-    user = dense(whole[cells.cell], cells.user)
-    owner = whole[cells.cell][first_of(user)]
-    count, size = len(owner), len(rate)
-    error = tally(user, at * cells.sums["sum_dy"] - centre[cells.cell] * offered, count)
-    there = tally(user, (at > 0) * cells.sums["n_o"], count) > 0
-    clusters = tally(owner, there.astype(float), size)
-    variance = tally(owner, error**2, size) * clusters / np.maximum(clusters - 1, 1)
-    kish = 1 / tally(owner, tally(user, offered, count) ** 2, size)
-    n_eff = np.minimum(effective_n(rate, variance, kish), n)
-    n_eff = np.where(clusters == 1, 1.0, n_eff)
-    return clusters, np.where(clusters > 0, n_eff, np.nan)
+def _clustered(
+    cells: Cells, whole: Cells, user: Integers, weight: Floats, centre: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Users with an opportunity, variance of the rate and Kish's n of each whole.
+
+    Args:
+        cells: by segment.
+        whole: over all segments.
+        user: user-in-a-whole of each user-in-a-cell.
+        weight: of a unit of design weight, by cell.
+        centre: rate from which residuals are taken, by cell.
+    """
+    at, by_user, count = weight[cells.cell], cells.by_user, len(whole.cell)
+    offered = at * by_user["sum_do"]
+    error = tally(user, at * by_user["sum_dy"] - centre[cells.cell] * offered, count)
+    there = tally(user, (at > 0) * by_user["n_o"], count) > 0
+    clusters = whole.total(there.astype(float))
+    variance = whole.total(error**2) * clusters / np.maximum(clusters - 1, 1)
+    return clusters, variance, 1 / whole.total(tally(user, offered, count) ** 2)
