@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from alignment_monitor.contracts import ESTIMATES
-from alignment_monitor.statistics.estimation import CELL, window_estimates
+from alignment_monitor.statistics.estimation import CELL, quantiles, window_estimates
+from alignment_monitor.statistics.intervals import t_quantile
 from tests.unit.statistics.conftest import FIRST, message
 
 FIGURES = ["n", "judged", "users", "effective_n", "opportunity_rate", "joint_rate", "prevalence"]
@@ -23,7 +24,9 @@ MESSAGES = st.builds(
     segment=st.sampled_from(["coding", "learning"]),
     deployment=st.sampled_from(["aurora-1", "aurora-2"]),
 )
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+RELAXED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
 
 
 def summed(rows):
@@ -123,6 +126,11 @@ def test_agreement_of_all_is_not_certainty(frame, positive):
     found = whole(frame([message(positive, user_key=f"u{i}") for i in range(30)]))
     assert found["effective_n"] == pytest.approx(30)
     assert 0.08 < found["upper"] - found["lower"] < 0.2
+
+
+@given(st.lists(st.one_of(st.integers(0, 3), st.integers(990, 1010), st.integers(0, 10**6))))
+def test_quantiles_that_are_looked_up_are_those_that_are_computed(clusters):
+    assert quantiles(np.array(clusters, dtype=float)).tolist() == t_quantile(clusters).tolist()
 
 
 @RELAXED

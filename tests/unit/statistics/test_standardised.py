@@ -21,8 +21,7 @@ from tests.unit.statistics.conftest import FIRST, message
 from tests.unit.statistics.test_estimation import MESSAGES, RELAXED, summed
 
 BASELINE = 3
-QUICK = settings(RELAXED, deadline=None, max_examples=20)
-QUICK = settings(RELAXED, deadline=None, max_examples=20)
+QUICK = settings(RELAXED, max_examples=20)
 NOW = FIRST + timedelta(days=9)
 
 
