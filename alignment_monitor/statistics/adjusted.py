@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignment_monitor.statistics.cells import Floats, group
+from alignment_monitor.statistics.cells import Floats, Integers, group
 from alignment_monitor.statistics.intervals import effective_n, smoothed, t_quantile
 
 OUTCOMES = ("no opportunity", "opportunity, absent", "opportunity, present")
@@ -129,7 +129,7 @@ def adjusted_rate(judged: Measured, sensitivity: Measured, false_positive: Measu
         ]
         degrees = np.where(variance > 0, variance**2 / sum(spread, start=np.zeros(())), df_p)
         blind = gain <= 2 * np.sqrt(v_se + v_fpr)
-    return _clipped(theta, variance, degrees, blind)
+    return _clipped(theta, variance, t_quantile(degrees + 1), blind)
 
 
 def adjusted_outcomes(
@@ -137,6 +137,7 @@ def adjusted_outcomes(
     covariance: ArrayLike,
     confusion: ArrayLike,
     degrees: ArrayLike,
+    judge: Integers | None = None,
 ) -> Outcomes:
     """Correct shares of three judged outcomes by the judge's 3 x 3 confusion matrix.
 
@@ -149,6 +150,7 @@ def adjusted_outcomes(
         covariance: of these shares, 3 x 3 on the last axes.
         confusion: numbers of sentinels, truth x judged, each item counted once.
         degrees: of freedom of the covariance, its clusters minus 1.
+        judge: which of the matrices each cell has; without it each has its own.
 
     Returns:
         Rates of opportunity, of opportunity and event, and of events among opportunities. The
@@ -159,16 +161,24 @@ def adjusted_outcomes(
     items = counts.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         matrix, smooth = counts / items, (counts + 1) / (items + counts.shape[-1])
-    known = np.isfinite(matrix).all(axis=(-2, -1)) & np.isfinite(q).all(axis=-1)
-    matrix = np.where(known[..., None, None], matrix, np.eye(counts.shape[-1]))
-    blind = known & ~_invertible(matrix, np.where(known[..., None, None], items, 1.0), smooth)
-    usable = (known & ~blind)[..., None, None]
+    told = np.asarray(np.isfinite(matrix).all(axis=(-2, -1)))
+    matrix = np.where(told[..., None, None], matrix, np.eye(counts.shape[-1]))
+    safe = _invertible(matrix, np.where(told[..., None, None], items, 1.0), smooth)
+    usable = (told & safe)[..., None, None]
     inverse = np.linalg.inv(np.where(usable, matrix, np.eye(counts.shape[-1])).swapaxes(-1, -2))
-    pi = (inverse @ q[..., None])[..., 0]
     rows = smooth[..., :, None] * (np.eye(counts.shape[-1]) - smooth[..., None, :])
-    judge = (pi[..., None, None] ** 2 * rows / np.maximum(items, 1)[..., None]).sum(axis=-3)
-    spread = inverse @ (_floats(covariance) + judge) @ inverse.swapaxes(-1, -2)
-    df = np.minimum(_floats(degrees), items[..., 0].min(axis=-1) - 1)
+    rows = rows / np.maximum(items, 1)[..., None]
+    fewest = items[..., 0].min(axis=-1) - 1
+    if judge is not None:
+        told, safe = told[judge], safe[judge]
+        inverse, rows, fewest = inverse[judge], rows[judge], fewest[judge]
+    known = told & np.isfinite(q).all(axis=-1)
+    blind = known & ~safe
+    pi = (inverse @ q[..., None])[..., 0]
+    judged = (pi[..., None, None] ** 2 * rows).sum(axis=-3)
+    spread = inverse @ (_floats(covariance) + judged) @ inverse.swapaxes(-1, -2)
+    df = np.minimum(_floats(degrees), fewest)
+    quantile = t_quantile(df + 1)
 
     opportunity = pi[..., 1] + pi[..., 2]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -180,7 +190,7 @@ def adjusted_outcomes(
         g = np.broadcast_to(_floats(gradient), pi.shape)
         variance = np.einsum("...i,...ij,...j->...", g, spread, g)
         undefined = np.where(known, value, np.nan)
-        return _clipped(undefined, variance, df, blind)
+        return _clipped(undefined, variance, quantile, blind)
 
     # Without an opportunity worth its own error a share of it says nothing.
     error = np.sqrt(np.einsum("i,...ij,j->...", [0.0, 1.0, 1.0], spread, [0.0, 1.0, 1.0]))
@@ -201,13 +211,13 @@ def _invertible(matrix: Floats, items: Floats, smooth: Floats) -> NDArray[np.boo
 
 
 def _clipped(
-    value: Floats, variance: Floats, degrees: Floats, blind: NDArray[np.bool_]
+    value: Floats, variance: Floats, quantile: Floats, blind: NDArray[np.bool_]
 ) -> Adjusted:
     with np.errstate(invalid="ignore"):
-        half = t_quantile(degrees + 1) * np.sqrt(variance)
+        half = quantile * np.sqrt(variance)
         lower, upper = value - half, value + half
         outside = (upper < 0) | (lower > 1)
-    unknown = ~(np.isfinite(value) & np.isfinite(variance) & np.isfinite(degrees))
+    unknown = ~(np.isfinite(value) & np.isfinite(variance) & np.isfinite(quantile))
     reason = np.select([blind, unknown, outside], [BLIND, UNKNOWN, CONTRADICTION], default="")
 
     def shown(figure: Floats) -> Floats:

@@ -19,7 +19,7 @@ from alignment_monitor.statistics.adjusted import (
     adjusted_outcomes,
     adjusted_rate,
 )
-from alignment_monitor.statistics.cells import Floats
+from alignment_monitor.statistics.cells import Floats, Integers
 from alignment_monitor.statistics.estimate_rows import SENTINEL_ADJUSTED, finished
 from alignment_monitor.statistics.estimation import Windows, distinct
 from alignment_monitor.statistics.intervals import smoothed
@@ -97,8 +97,8 @@ def sentinel_adjusted(windows: Windows, matrices: Matrices, day: date) -> pd.Dat
     shares = [_shares(part) for part in cells]
     joined = Shares(*(np.concatenate(column) for column in zip(*shares, strict=True)))
     labels = labels_of(cells)
-    confusion = _of_panels(labels, matrices)
-    found = _corrected(joined, confusion)
+    confusion, judge = _of_panels(labels, matrices)
+    found = _corrected(joined, confusion, judge)
     sums = {
         name: np.concatenate([part.sum[name] for part in cells])
         for name in ("n", "n_o", "sum_do", "sum_dy")
@@ -108,7 +108,7 @@ def sentinel_adjusted(windows: Windows, matrices: Matrices, day: date) -> pd.Dat
         judged = np.clip(sums["sum_dy"] / sums["sum_do"], 0, 1)
         level = smoothed(found["prevalence"], sums["n_o"])
         n_eff = np.minimum(level * (1 - level) / found["variance"], sums["n_o"])
-    unknown = ~np.isfinite(confusion).all(axis=(1, 2))
+    unknown = ~np.isfinite(confusion[judge]).all(axis=(1, 2))
     rows = {
         **labels,
         **{name: found[name] for name in ("opportunity_rate", "joint_rate")},
@@ -123,8 +123,8 @@ def sentinel_adjusted(windows: Windows, matrices: Matrices, day: date) -> pd.Dat
     return distinct(finished(rows, day=day, mode=SENTINEL_ADJUSTED, method=METHOD), cells)
 
 
-def _of_panels(labels: Mapping[str, pd.Categorical], matrices: Matrices) -> Floats:
-    """The matrix of each row's panel and question; not a number where a judge has none."""
+def _of_panels(labels: Mapping[str, pd.Categorical], matrices: Matrices) -> tuple[Floats, Integers]:
+    """Matrices of panels and questions, not a number where a judge has none; which a row has."""
     unknown = np.full((3, 3), np.nan)
     kinds = [labels[name] for name in ("panel", "rubric_version", "behaviour")]
     key = dense(*(kind.codes.astype(np.int64) for kind in kinds))
@@ -136,7 +136,7 @@ def _of_panels(labels: Mapping[str, pd.Categorical], matrices: Matrices) -> Floa
         found[place] = np.mean(
             [matrices.get((judge, version, question), unknown) for judge in judges], axis=0
         )
-    return found[key]
+    return found, key
 
 
 def _shares(cells: Cells) -> Shares:
@@ -166,18 +166,18 @@ def _shares(cells: Cells) -> Shares:
     return Shares(o, y, covariance, users - 1)
 
 
-def _corrected(shares: Shares, confusion: Floats) -> dict[str, NDArray[Any]]:
+def _corrected(shares: Shares, confusion: Floats, judge: Integers) -> dict[str, NDArray[Any]]:
     """The correction that suits each question: of three outcomes, or where it always applies."""
-    always = (confusion[:, 0].sum(-1) == 0) & (confusion[:, :, 0].sum(-1) == 0)
+    always = ((confusion[:, 0].sum(-1) == 0) & (confusion[:, :, 0].sum(-1) == 0))[judge]
     found: dict[str, NDArray[Any]] = {}
     for rows, correction in ((~always, _of_three), (always, _of_two)):
-        part = correction(Shares(*(column[rows] for column in shares)), confusion[rows])
-        for name, values in part.items():
+        own = Shares(*(column[rows] for column in shares))
+        for name, values in correction(own, confusion, judge[rows]).items():
             found.setdefault(name, np.empty(len(always), dtype=values.dtype))[rows] = values
     return found
 
 
-def _of_three(shares: Shares, confusion: Floats) -> dict[str, NDArray[Any]]:
+def _of_three(shares: Shares, confusion: Floats, judge: Integers) -> dict[str, NDArray[Any]]:
     """Rates where the judge also says whether the question applies."""
     turn = np.array([[-1.0, 0.0], [1.0, -1.0], [0.0, 1.0]])  # to none, absent and present
     o, y = shares.opportunity, shares.event
@@ -186,12 +186,14 @@ def _of_three(shares: Shares, confusion: Floats) -> dict[str, NDArray[Any]]:
         turn @ shares.covariance @ turn.T,
         confusion,
         shares.degrees,
+        judge,
     )
     return _figures(conditional, opportunity.rate, joint.rate)
 
 
-def _of_two(shares: Shares, confusion: Floats) -> dict[str, NDArray[Any]]:
+def _of_two(shares: Shares, confusion: Floats, judge: Integers) -> dict[str, NDArray[Any]]:
     """Rates where the question always applies."""
+    confusion = confusion[judge]
     rate = adjusted_rate(
         Measured(shares.event, shares.covariance[:, 1, 1], np.maximum(shares.degrees, 1)),
         _flagged(confusion[:, 2]),
