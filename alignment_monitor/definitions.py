@@ -17,6 +17,7 @@ from alignment_monitor.assets.drift_signals import drift_signals
 from alignment_monitor.assets.estimates import estimates
 from alignment_monitor.assets.judge_quality import judge_quality, judges_resist_injection
 from alignment_monitor.assets.judging_sample import judging_sample
+from alignment_monitor.assets.label_requests import label_requests
 from alignment_monitor.assets.sampling_design import sampling_design
 from alignment_monitor.assets.screenings import screenings
 from alignment_monitor.assets.transcripts import transcripts
@@ -42,6 +43,7 @@ defs = dg.Definitions(
         sampling_design,
         estimates,
         drift_signals,
+        label_requests,
         alerts,
         deliveries,
     ],

@@ -10,8 +10,9 @@ from alignment_monitor.simulation.scenario import MIX_TILT, Scenario
 from alignment_monitor.simulation.years import BATCH, Outcome, Years, batch_rng, budget, run_years
 from benchmarks.detection_peers import World
 
-SEEDS = {"report": 20261, "tune": 1}
-"""What is printed for readers never comes from the seed that choices were made with."""
+SEEDS = {"report": 20265, "tune": 1}
+"""What is printed for readers never comes from a seed that choices were made with. Of an earlier
+choice of margins the figures of 20261 were seen, and one was missed: so that seed is spent."""
 
 RUN_LENGTH = 20.0
 BASELINE_DAYS, CHANGE_DAY, AFTER = 56, 140, 120

@@ -128,11 +128,12 @@ def ever_paged(outcome: Outcome, change_day: int, days: int = 90) -> Share:
 def wrong_first(outcome: Outcome, change_day: int, direction: int = 0) -> Share:
     """Replicates whose first verdict after the change is no MODEL page in its direction.
 
-    Verdicts are pages, tickets, undecided episodes and JUDGE alerts, until the end of the run; on
-    the same day the page counts as the first.
+    Verdicts are pages, tickets, undecided and indeterminate episodes and JUDGE alerts, until the
+    end of the run; on the same day the page counts as the first.
     """
     right = first_days(outcome.page[..., direction], change_day)
-    others = (outcome.ticket.any(axis=-1), outcome.unresolved.any(axis=-1), outcome.judge)
+    ended = (outcome.ticket, outcome.unresolved, outcome.indeterminate)
+    others = (*(found.any(axis=-1) for found in ended), outcome.judge)
     wrong = [first_days(outcome.page[..., 1 - direction], change_day)]
     wrong += [first_days(each, change_day) for each in others]
     return Share(int((np.min(wrong, axis=0) < right).sum()), len(right))

@@ -9,9 +9,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from alignment_monitor.statistics.charts import run_charts
-from alignment_monitor.statistics.decisions import DAYS_PER_YEAR, Watch
-from alignment_monitor.statistics.detection import detect, replay
+from alignment_monitor.detection.history import run_engine
+from alignment_monitor.detection.inputs import inputs_of
+from alignment_monitor.detection.replay import detect, replay
+from alignment_monitor.detection.watch import DAYS_PER_YEAR, Watch
 from alignment_monitor.statistics.standardise import Rows, Streams
 
 BASELINE = 28
@@ -50,7 +51,7 @@ def simulated_streams(
     seen = rng.binomial(size, truth) / size
     nothing = np.empty(0, dtype=np.int64)
     return Streams(
-        labels=pd.DataFrame(),
+        labels=pd.DataFrame(index=range(series)),
         rows=Rows(*[nothing] * 4, *[nothing.astype(float)] * 3),
         n=size.astype(float),
         plain=seen,
@@ -67,7 +68,9 @@ def simulated_streams(
 def pages(streams: Streams, run_length: float) -> np.ndarray:
     """Whether each series pages on each day, up and down, at A = run_length."""
     threshold = np.log(run_length)
-    return run_charts(streams, np.full(streams.n.shape[1], threshold)).statistic >= threshold
+    inputs = inputs_of(streams, first=pd.Timestamp(FIRST))
+    history = run_engine(inputs, np.full(streams.n.shape[1], threshold), threshold)
+    return np.asarray(history.judged >= threshold)
 
 
 def simulated_user_days(

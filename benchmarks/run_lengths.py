@@ -17,14 +17,14 @@ import numpy as np
 from scipy.stats import chi2
 
 from alignment_monitor.detection.calibration import Draw, calibrated_threshold, null_paths
-from alignment_monitor.statistics.cells import Floats
-from alignment_monitor.statistics.edetector import (
+from alignment_monitor.detection.edetector import (
     SHIFTS,
     log_statistic,
     null_log_mgf,
     ordinal_log_mgf,
     step,
 )
+from alignment_monitor.statistics.cells import Floats
 from benchmarks.common import machine, table, write_section
 
 CHAINS = 2000

@@ -29,6 +29,7 @@ class Facts:
         about: ``about.json``.
         now: current time, to tell old news from new.
         title_of: the title of a behaviour, for people.
+        resets: rows of ``baseline_resets`` of the family.
     """
 
     family: str
@@ -40,6 +41,7 @@ class Facts:
     about: Row
     now: datetime
     title_of: Callable[[str], str]
+    resets: Sequence[Row] = ()
 
     @property
     def day(self) -> date | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from facts import Facts, Row, evidence, read_day, read_moment, statement
 from instrument import doubt, named, success, talked
+from normal import standing
 from wording import capital, counted, digits_for, listed, percent, points, rate, short_day, spoken
 
 from alignment_monitor.alerting.evidence import INJECTION
@@ -194,7 +195,7 @@ def _swayed(shifts: Sequence[Row], facts: Facts, notices: tuple[str, ...]) -> Ve
 
 
 def _learning(facts: Facts, notices: tuple[str, ...]) -> Verdict:
-    first = min(row["day"] for row in facts.signals)
+    first = _began_learning(facts)
     length = int(facts.about.get("baseline_days") or 28)
     day = facts.day or first
     elapsed = (day - first).days + 1
@@ -215,6 +216,14 @@ def _learning(facts: Facts, notices: tuple[str, ...]) -> Verdict:
         assurance=assurance,
         notices=notices,
     )
+
+
+def _began_learning(facts: Facts) -> date:
+    """First day of what is learnt: of the newest baseline, where some were made anew."""
+    first = min(row["day"] for row in facts.signals)
+    young = {row["behaviour"] for row in facts.latest if row["phase"] == "baseline"}
+    resets = (standing(behaviour, facts) for behaviour in young)
+    return max([first, *(reset["from_day"] for reset in resets if reset)])
 
 
 def _steady(facts: Facts, notices: tuple[str, ...]) -> Verdict:

@@ -12,6 +12,7 @@ FLOW = {
     "judge_quality": {"verdicts"},
     "transcripts": {"verdicts"},
     "drift_signals": {"estimates", "judge_quality"},
+    "label_requests": {"drift_signals", "transcripts"},
     "alerts": {"drift_signals"},
     "deliveries": {"alerts"},
 }

@@ -10,6 +10,8 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+from alignment_monitor.alerting.lifecycle import Transition
+
 Row = Mapping[str, Any]
 
 INJECTION = "injection"
@@ -20,7 +22,6 @@ NARROW = 0.04
 
 _SUBJECTS = {
     "MODEL": "{title} of {family}",
-    "JUDGE": "The judge of {family}: {title} on fixed transcripts",
     "TRAFFIC": "The traffic of {family}: {title}",
 }
 _UNATTRIBUTED = "{title} of {family}, for a reason that cannot be told apart,"
@@ -80,12 +81,28 @@ def evidence(
     }
 
 
+def ended(transition: Transition) -> dict[str, Any]:
+    """What is added to the evidence of an alert that ended: why, and who declared what normal."""
+    reset = transition.reset
+    return {
+        "ended": transition.ended,
+        "reset": None if reset is None else _plain(reset._asdict()),
+    }
+
+
+def if_expected(alert_id: str) -> str:
+    """The command that makes what an alert tells of the new normal."""
+    return f'alignment-monitor rebaseline --alert {alert_id} --reason "why it was expected"'
+
+
 def _statement(signal: Row, estimate: Row, title: str, simulated: bool) -> str:
     """One sentence that says only what is known; ``estimate`` is empty where there is none."""
     if signal["type"] == "PIPELINE":
         told = _coverage(signal)
     elif signal["behaviour"] == INJECTION:
         told = _injection(signal)
+    elif signal["type"] == "JUDGE":
+        told = _judge(signal, title)
     else:
         told = _change(signal, estimate, title)
     return f"{told} (simulated verdicts)." if simulated else f"{told}."
@@ -111,10 +128,24 @@ def _injection(signal: Row) -> str:
     )
 
 
-def _change(signal: Row, estimate: Row, title: str) -> str:
-    subject = _SUBJECTS.get(signal["type"], _UNATTRIBUTED).format(
-        title=title, family=signal["deployment_family"]
+def _judge(signal: Row, title: str) -> str:
+    positives = ".sensitivity/" in signal["series"]
+    told = (
+        f"The judge {signal['deployment_family']} changed: it finds {title} in "
+        f"{'more' if signal['direction'] == 'up' else 'fewer'} of the sentinels that "
+        f"{'show it' if positives else 'do not show it'}"
     )
+    if signal["baseline_mean"] is not None and signal["observed"] is not None:
+        told += (
+            f", {100 * signal['observed']:.0f} % instead of {100 * signal['baseline_mean']:.0f} %"
+        )
+    return told if signal["change_day"] is None else f"{told}, since {signal['change_day']}"
+
+
+def _change(signal: Row, estimate: Row, title: str) -> str:
+    unknown = signal["decision"] == "INDETERMINATE"
+    subject = _UNATTRIBUTED if unknown else _SUBJECTS.get(signal["type"], _UNATTRIBUTED)
+    subject = subject.format(title=title, family=signal["deployment_family"])
     told = f"{subject} {'rose' if signal['direction'] == 'up' else 'fell'}"
     if rates := _rates(signal, estimate):
         told += f" from {rates} in the 7 days to {signal['day']}"

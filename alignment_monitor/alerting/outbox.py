@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, and_, exists, func, insert, select, update
 
 from alignment_monitor.alerting.channels import Channel, Delivery, DeliveryError
-from alignment_monitor.alerting.lifecycle import Transition
+from alignment_monitor.alerting.evidence import if_expected
+from alignment_monitor.alerting.lifecycle import FIRING, Transition
 from alignment_monitor.store import transaction
 from alignment_monitor.store.schema import deliveries
 
@@ -145,6 +146,8 @@ def _body(transition: Transition, evidence: dict[str, Any], now: datetime) -> st
         "opened_on": alert.opened_on.isoformat(),
         "resolved_on": alert.resolved_on and alert.resolved_on.isoformat(),
     }
+    if transition.event == FIRING and alert.type == "MODEL":
+        data["if_expected"] = if_expected(alert.alert_id)
     payload = {"type": transition.event, "timestamp": now.isoformat(), "data": data}
     return json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 

@@ -18,12 +18,26 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alignment_monitor.alerting.channels import BrokenChannel, Channel, ChannelError, open_webhook
-from alignment_monitor.alerting.evidence import evidence
-from alignment_monitor.alerting.lifecycle import Alert, Signal, Transition, advance, fingerprint
+from alignment_monitor.alerting.evidence import ended, evidence
+from alignment_monitor.alerting.lifecycle import (
+    Alert,
+    Reset,
+    Signal,
+    Transition,
+    advance,
+    fingerprint,
+)
 from alignment_monitor.alerting.outbox import enqueue
-from alignment_monitor.contracts import ALERTS, DELIVERIES, DRIFT_SIGNALS, Table
+from alignment_monitor.contracts import (
+    ALERTS,
+    BASELINE_RESETS,
+    DELIVERIES,
+    DRIFT_SIGNALS,
+    Table,
+)
 from alignment_monitor.settings import Settings, SettingsError
 from alignment_monitor.store import schema, transaction
+from alignment_monitor.store.resets import kept_resets
 
 ANNOTATION_KINDS = ("deployment", "incident", "rubric", "judge")
 MONITOR = "monitor"
@@ -156,6 +170,11 @@ def export_deliveries(engine: Engine) -> pa.Table:
     return _export(engine, DELIVERIES)
 
 
+def export_resets(engine: Engine) -> pa.Table:
+    """The baselines made anew, as pages read them."""
+    return _export(engine, BASELINE_RESETS)
+
+
 def _export(engine: Engine, contract: Table) -> pa.Table:
     table = schema.metadata.tables[contract.name]
     with engine.connect() as connection:
@@ -189,7 +208,7 @@ def _process(
 ) -> list[str]:
     """Apply one day; returns the state that each alert changed to."""
     with engine.connect() as connection:
-        planned = advance(_latest(connection, signals), signals)
+        planned = _advance(connection, signals)
     # Outside of the transaction: evidence reads files, and writers must not wait for that.
     told = {
         transition.after.alert_id: evidence_for(dict(transition.signal))
@@ -211,12 +230,18 @@ def _apply(
 ) -> list[str]:
     with transaction(engine) as connection:
         changes = []
-        for transition in advance(_latest(connection, signals), signals):
+        for transition in _advance(connection, signals):
             _keep(connection, transition, told)
             if transition.changed:
                 _tell(connection, transition, channels, now)
                 changes.append(transition.after.state)
     return changes
+
+
+def _advance(connection: Connection, signals: list[dict[str, Any]]) -> list[Transition]:
+    rows = kept_resets(connection)
+    resets = [Reset(**{name: row[name] for name in Reset._fields}) for row in rows]
+    return advance(_latest(connection, signals), signals, resets=resets)
 
 
 def _latest(connection: Connection, signals: Iterable[Signal]) -> list[Alert]:
@@ -225,7 +250,7 @@ def _latest(connection: Connection, signals: Iterable[Signal]) -> list[Alert]:
     query = (
         select(*(table.c[item.name] for item in fields(Alert)))
         .where(table.c.fingerprint.in_({fingerprint(signal) for signal in signals}))
-        .order_by(table.c.processed_on)
+        .order_by(table.c.processed_on, table.c.opened_on)
         .with_for_update()
     )
     found = {row["fingerprint"]: Alert(**row) for row in connection.execute(query).mappings()}
@@ -236,7 +261,9 @@ def _keep(connection: Connection, transition: Transition, told: dict[str, dict[s
     alert, table = transition.after, schema.alerts
     values = asdict(alert)
     if transition.confirmed:
-        values["evidence"] = json.dumps(told[alert.alert_id], allow_nan=False, ensure_ascii=False)
+        values["evidence"] = _json(told[alert.alert_id])
+    elif transition.ended:
+        values["evidence"] = _json(_evidence_of(connection, alert) | ended(transition))
     if transition.before is None:
         connection.execute(insert(table), values)
     else:
@@ -247,16 +274,27 @@ def _keep(connection: Connection, transition: Transition, told: dict[str, dict[s
 def _tell(
     connection: Connection, transition: Transition, channels: Sequence[Channel], now: datetime
 ) -> None:
-    alert, before = transition.after, transition.before
+    alert, before, reset = transition.after, transition.before, transition.reset
     row = {
         "alert_id": alert.alert_id,
         "at": now,
         "from_state": before.state if before else None,
         "to_state": alert.state,
         "day": transition.day,
-        "who": MONITOR,
+        "who": reset.author if reset else MONITOR,
+        "note": f"{transition.ended}: {reset.reason}" if reset else transition.ended or "",
     }
     connection.execute(insert(schema.alert_transitions), row)
-    kept = select(schema.alerts.c.evidence).where(schema.alerts.c.alert_id == alert.alert_id)
-    last = json.loads(connection.execute(kept).scalar_one())
+    last = _evidence_of(connection, alert)
     enqueue(connection, transition, channels, evidence=last, now=now)
+
+
+def _evidence_of(connection: Connection, alert: Alert) -> dict[str, Any]:
+    """The evidence of an alert, as it was last kept."""
+    kept = select(schema.alerts.c.evidence).where(schema.alerts.c.alert_id == alert.alert_id)
+    found: dict[str, Any] = json.loads(connection.execute(kept).scalar_one())
+    return found
+
+
+def _json(evidence: dict[str, Any]) -> str:
+    return json.dumps(evidence, allow_nan=False, ensure_ascii=False)

@@ -14,9 +14,11 @@ from alignment_monitor.contracts import DRIFT_SIGNALS, ESTIMATES, JUDGE_QUALITY
 from alignment_monitor.judging.quality import sentinel_items
 from alignment_monitor.partitions import days_between, days_of
 from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.detector import read_resets
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.statistics.change_parts import change_parts
 from alignment_monitor.statistics.drivers import drivers
+from alignment_monitor.statistics.epochs import standing_rows
 from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, latest
 
 EVIDENCE_WINDOW = 7
@@ -67,12 +69,16 @@ def _estimates(monitor: Monitor, signal: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def _history(monitor: Monitor, signal: dict[str, Any]) -> pd.DataFrame | None:
-    """Sufficient statistics of the behaviour up to the day; none where no rate is watched."""
+    """Sufficient statistics of the series from its baseline that stands on the day up to the day.
+
+    None where no rate is watched.
+    """
     if signal["type"] != "MODEL":
         return None
-    return warehouse.user_days(
-        monitor.settings.warehouse, date.min, signal["day"], (signal["behaviour"],)
-    )
+    family, behaviour, day = (signal[name] for name in ("deployment_family", "behaviour", "day"))
+    rows = warehouse.user_days(monitor.settings.warehouse, date.min, day, (behaviour,))
+    resets = read_resets(monitor.store)
+    return standing_rows(rows, resets, family, behaviour, pd.Timestamp(day))
 
 
 def _drivers(history: pd.DataFrame | None, signal: dict[str, Any]) -> list[dict[str, Any]]:

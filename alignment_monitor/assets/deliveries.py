@@ -6,10 +6,15 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from alignment_monitor.alerting.outbox import deliver_due
-from alignment_monitor.alerting.service import export_alerts, export_deliveries, open_channels
+from alignment_monitor.alerting.service import (
+    export_alerts,
+    export_deliveries,
+    export_resets,
+    open_channels,
+)
 from alignment_monitor.assets.alerts import alerts
 from alignment_monitor.assets.shared import OWNERS
-from alignment_monitor.contracts import ALERTS, DELIVERIES, FRESHNESS
+from alignment_monitor.contracts import ALERTS, BASELINE_RESETS, DELIVERIES, FRESHNESS
 from alignment_monitor.parquet import write_parquet
 from alignment_monitor.resources.monitor import Monitor
 
@@ -27,6 +32,7 @@ def deliveries(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Materi
     )
     queued = export_deliveries(monitor.store)
     write_parquet(export_alerts(monitor.store), monitor.mart(ALERTS.name))
+    write_parquet(export_resets(monitor.store), monitor.mart(BASELINE_RESETS.name))
     write_parquet(queued, monitor.mart(DELIVERIES.name))
     write_parquet(monitor.lake.freshness(), monitor.mart(FRESHNESS.name))
     _write_about(monitor)

@@ -11,13 +11,14 @@ from alignment_monitor.assets.estimates import estimates
 from alignment_monitor.assets.judge_quality import judge_quality
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.contracts import DRIFT_SIGNALS, JUDGE_QUALITY
+from alignment_monitor.detection.judge_signals import judge_signals, names_of
+from alignment_monitor.detection.replay import detect
 from alignment_monitor.judging.gate import INJECTION_WINDOW, injection_signals
 from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_between, days_of
 from alignment_monitor.resources import warehouse
-from alignment_monitor.resources.detector import replay_home
+from alignment_monitor.resources.detector import replay_home, sentinels
 from alignment_monitor.resources.monitor import Monitor
-from alignment_monitor.statistics.detection import detect
 from alignment_monitor.statistics.signals import coverage_signals
 
 
@@ -25,11 +26,9 @@ from alignment_monitor.statistics.signals import coverage_signals
 def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
     """Sequential detection against each family's baseline, both ways; judges; coverage."""
     days = days_of(context)
-    tables = [
-        DRIFT_SIGNALS.from_frame(frame)
-        for frame in (_model_signals(monitor, days), _coverage(monitor, days))
-    ]
-    table = pa.concat_tables([*tables, _judge_signals(monitor, days)])
+    frames = [*_change_signals(monitor, days), _coverage(monitor, days)]
+    tables = [DRIFT_SIGNALS.from_frame(frame) for frame in frames]
+    table = pa.concat_tables([*tables, _injection(monitor, days)])
     counts = {}
     for day in days:
         of_day = table.filter(pa.compute.equal(table["day"], pa.scalar(day)))
@@ -39,12 +38,16 @@ def drift_signals(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Mat
     return described(counts, table, decisions=Counter(table["decision"].to_pylist()))
 
 
-def _model_signals(monitor: Monitor, days: list[date]) -> pd.DataFrame:
-    run = replay_home(monitor.settings, monitor.rubric, from_day=days[0], to_day=days[-1])
-    return detect(run, days[0])
+def _change_signals(monitor: Monitor, days: list[date]) -> list[pd.DataFrame]:
+    """What changed of models, and of the judges that say so."""
+    quality = sentinels(monitor.lake, days[-1])
+    run = replay_home(
+        monitor.settings, monitor.rubric, from_day=days[0], to_day=days[-1], quality=quality
+    )
+    return [detect(run, days[0]), judge_signals(run, days[0], names_of(quality))]
 
 
-def _judge_signals(monitor: Monitor, days: list[date]) -> pa.Table:
+def _injection(monitor: Monitor, days: list[date]) -> pa.Table:
     window = days_between(days[0] - timedelta(days=INJECTION_WINDOW - 1), days[-1])
     limit = monitor.settings.judging.acceptance.maximum_susceptibility
     rows = injection_signals(monitor.lake.read(JUDGE_QUALITY, window), days, limit)

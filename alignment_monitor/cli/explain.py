@@ -15,15 +15,16 @@ def explain(
     home: Home = None,
 ) -> None:
     """Recompute a decision from stored daily statistics, and print its arithmetic step by step."""
+    from alignment_monitor.detection.explanation import ExplanationError
     from alignment_monitor.judging.rubric import RubricError
     from alignment_monitor.operations.explain import explain_decision, lines
     from alignment_monitor.resources.warehouse import WarehouseError
-    from alignment_monitor.statistics.explanation import ExplanationError
+    from alignment_monitor.store import StoreError
 
     settings = load_settings(home)
     try:
         told = explain_decision(settings, series, day.date())
-    except (ExplanationError, RubricError, WarehouseError) as error:
+    except (ExplanationError, RubricError, StoreError, WarehouseError) as error:
         fail(str(error))
     for place, line in enumerate(lines(told)):
         head = place == 0 or line.endswith(":")

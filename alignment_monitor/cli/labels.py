@@ -243,9 +243,10 @@ def _table(title: str, first: str, *others: str) -> Table:
 
 
 def _named(stratum: str) -> str:
-    """A stratum in words: positive, judges differ."""
-    seen, _, agreed = stratum.partition("|")
-    return seen.replace("_", " ") + (", judges differ" if agreed == "split" else "")
+    """A stratum in words: positive, judges differ; of a burst, what it is drawn for."""
+    seen, _, about = stratum.partition("|")
+    more = {"split": ", judges differ", "agreed": ""}.get(about, f", suspected {about}")
+    return (seen + more).replace("_", " ")
 
 
 def _opened(home: Path | None, *, reads: bool = False) -> tuple[Settings, "Rubric", "Engine"]:

@@ -18,6 +18,7 @@ from alignment_monitor.cli.common import (
 from alignment_monitor.cli.explain import explain
 from alignment_monitor.cli.judge import judge_app
 from alignment_monitor.cli.labels import labels_app
+from alignment_monitor.cli.rebaseline import rebaseline
 from alignment_monitor.cli.screener import screener_app
 from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder
 
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(explain)
+app.command()(rebaseline)
 app.add_typer(judge_app, name="judge")
 app.add_typer(labels_app, name="labels")
 app.add_typer(screener_app, name="screener")

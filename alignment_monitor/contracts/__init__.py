@@ -23,6 +23,7 @@ from alignment_monitor.contracts.lake import (
 )
 from alignment_monitor.contracts.marts import (
     ALERTS,
+    BASELINE_RESETS,
     COST_DAILY,
     DELIVERIES,
     DEPLOYMENTS,
@@ -50,6 +51,7 @@ from alignment_monitor.contracts.vocabulary import (
 __all__ = [
     "ALERTS",
     "ALERT_STATES",
+    "BASELINE_RESETS",
     "CONVERSATIONS",
     "CONVERSATION_STATES",
     "COST_DAILY",

@@ -171,6 +171,23 @@ DELIVERIES = Table(
     ),
 )
 
+BASELINE_RESETS = Table(
+    "baseline_resets",
+    "baseline made anew",
+    ("reset_id",),
+    columns(
+        column("reset_id", pa.int64(), "in the order of recording"),
+        FAMILY,
+        column("behaviour", pa.string(), "question watched; null: all", optional=True),
+        column("from_day", pa.date32(), "first day of the new normal"),
+        column("recorded_on", pa.date32(), "day from which decisions use it, in UTC"),
+        column("recorded_at", TIMESTAMP, "when it was recorded"),
+        column("author", pa.string(), "who recorded it"),
+        column("reason", pa.string(), "why the change was expected"),
+        column("alert_id", pa.string(), "alert it answers", optional=True),
+    ),
+)
+
 MARTS = {
     table.name: table
     for table in (
@@ -184,6 +201,7 @@ MARTS = {
         DRIFT_SIGNALS,
         ALERTS,
         DELIVERIES,
+        BASELINE_RESETS,
         QUALITY,
         FRESHNESS,
     )

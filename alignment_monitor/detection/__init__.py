@@ -1,17 +1,19 @@
-"""The next detector: is a change real, whose is it, and since when.
+"""Is a change real, whose is it, and since when.
 
-Nothing pages by it yet: alerts come from ``statistics.charts`` until it takes that place. To
-mend before that: a series once labelled never pages by the judge alone again, though labelling may
-stop; a drift that only labels see joins the labels' baseline; without labels a change of the judge
-can page on its first day, for there is no INDETERMINATE; bets on labels promise too much where few
-messages are judged (``gold``).
+    replay          a history day by day, and the stream that stands for a series
+    inputs          from tables to arrays: rates by view, ``sentinel_days``, ``label_days``
+    engine          one day of many series, in this order:
+        instrument  what the sentinels say of the judge, and what of a shift is the judge's
+        margin      how far a series wanders by itself, and what is therefore forgiven
+        chart       a judged rate against its ``baseline``, by an ``edetector``
+        gold        bets on people's labels: evidence whatever the judge does
+        attribution without labels: may the change be the judge's own
+        tiers       from evidence to a verdict
+    history         what the engine said on every day
+    alarms          how long an alarm lasts; ``decisions`` and ``judge_signals`` make rows of it
+    explanation     one decision, figure by figure
+    calibration     thresholds by simulation
 
-    chart       a judged rate against its baseline, day by day: the e-detector
-    margin      how far a series wanders by itself, and what is therefore forgiven
-    instrument  what the sentinels say of the judge, and what of a shift is the judge's
-    gold        bets on human labels: evidence whatever the judge does
-    tiers       from evidence to a verdict: WARN, PAGE, TICKET, UNRESOLVED
-    engine      the five of them for one day of many series
-
-Here does not belong: where the daily figures come from (statistics), or who is told (alerting).
+Everything here is a pure function of what is stored, so that any decision can be recomputed. Here
+does not belong: who is told (alerting).
 """

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from alignment_monitor.detection.edetector import SHIFTS, log_statistic, step
 from alignment_monitor.statistics.cells import Floats
-from alignment_monitor.statistics.edetector import SHIFTS, log_statistic, step
 
 FEWEST_ALARMS = 100
 """First alarms that a run length is estimated from at least: a standard error of a tenth."""

@@ -5,11 +5,15 @@ production, in the replay of a decision and in the simulated years of the benchm
 belong: any figure of a table, or a date.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from alignment_monitor.detection.chart import Chart, Mask, Reading, Seen
+from alignment_monitor.detection.attribution import Attribution, Recent
+from alignment_monitor.detection.baseline import LAG_DAYS, SIGNS, Mask
+from alignment_monitor.detection.chart import Chart, Reading, Seen, view_weights
+from alignment_monitor.detection.edetector import SHIFTS
 from alignment_monitor.detection.gold import (
     BETS,
     LEAN_BETS,
@@ -24,13 +28,8 @@ from alignment_monitor.detection.gold import (
 )
 from alignment_monitor.detection.instrument import Instrument, Judge
 from alignment_monitor.detection.margin import Persistence, margin
-from alignment_monitor.detection.tiers import WARN_SHARE, Episodes, Evidence, Verdict
+from alignment_monitor.detection.tiers import Episodes, Evidence, Verdict, warned
 from alignment_monitor.statistics.cells import Floats, Integers
-from alignment_monitor.statistics.charts import LAG_DAYS, SIGNS
-from alignment_monitor.statistics.edetector import SHIFTS
-
-WHOLE = 0.5
-"""Weight of the whole among the views; the segments share the rest."""
 
 AUDIT_BURSTS = 5
 """Bursts of labels asked for when the judge turns out to be another one."""
@@ -38,14 +37,25 @@ AUDIT_BURSTS = 5
 GOLD_MARGIN = 0.006
 """Least change of the true rate that the labels' own detector forgives."""
 
-LEAN_MARGIN = 0.4
-"""Of the margin, what an episode's labels forgive."""
+GOLD_SHARE = 0.7
+"""Of the margin, what it forgives where that is more."""
+
+ROUGH = 0.02
+"""Days of a whole that deviates by more are rough. Segments are forgiven the margin in full: many
+as they are, one of them often leads by what all of them share."""
 
 SMALLEST = 0.02
 """Least change that an episode takes itself to be about."""
 
 CONTRADICTED = 0.5
 """Labels speak against a change if they show the rate below half of it."""
+
+AGAINST_BET = 0.5
+"""Of the bet that would grow fastest were phi Normal: rare events that verdicts missed are not."""
+
+
+PATIENCE_DAYS = 3
+"""So long after the last labels more are waited for: people label on working days."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +65,13 @@ class Budget:
     Attributes:
         log_page: log A of each series: stated run length in days times the number of series.
         log_judge: the same of the judge's charts.
+        sentinels_required: without labels and without sentinels nothing pages, for the judge may
+            have changed; else judged rates alone do.
     """
 
     log_page: Floats
     log_judge: float
+    sentinels_required: bool = True
 
     @property
     def log_suspect(self) -> float:
@@ -104,6 +117,7 @@ class Told:
         margin: change of the true rate forgiven.
         judged: log statistic over the views, series x direction.
         labels: the same of the labels' own detector.
+        reading: what the chart was given, less what is the judge's.
         verdict: of the episodes.
         wanted: series for which a burst of labels is asked for.
         segment: in which segment; -1: in all.
@@ -115,27 +129,52 @@ class Told:
     margin: Floats
     judged: Floats
     labels: Floats
+    reading: Reading
     verdict: Verdict
     wanted: Mask
     segment: Integers
 
 
 class Engine:
-    """The detector of many series, run day by day."""
+    """The detector of many series, run day by day.
 
-    def __init__(self, series: int, segments: int, budget: Budget) -> None:
-        self._budget = budget
+    Args:
+        series: number of series.
+        segments: of each.
+        budget: how rare false alarms are.
+        log_weights: of the views, series x view, minus infinity allowed; the exponentials of a row
+            sum to one. Null: half for the whole, the rest split evenly over the segments.
+
+    Attributes:
+        budget: how rare false alarms are; it may be another one from a day on.
+        calm: series in which nothing stands that a baseline must not learn.
+
+    Raises:
+        ValueError: the weights have another shape, or do not sum to one.
+    """
+
+    def __init__(
+        self, series: int, segments: int, budget: Budget, log_weights: Floats | None = None
+    ) -> None:
+        self.budget = budget
+        self._log_weights = view_weights(log_weights, series, segments)
+        self._attribution = Attribution()
+        self._rough = np.array([ROUGH, *[np.inf] * segments])
         self._chart = Chart((series, 1 + segments))
         self._instrument = Instrument(series, budget.log_judge, budget.log_suspect)
         self._persistence = Persistence(series)
         self._gold = GoldBaseline(series)
-        self._past: list[tuple[Labels | None, Mask]] = []
+        self._past: deque[tuple[Labels | None, Mask]] = deque(maxlen=LAG_DAYS)
         self._gold_chart = GoldChart(series)
         self._episodes = Episodes(series, len(LEAN_BETS))
-        self._calm = np.ones(series, dtype=bool)
+        self.calm = np.ones(series, dtype=bool)
         self._audit = np.zeros(series, dtype=np.int64)
-        self._labelled = np.zeros(series, dtype=bool)
-        self._log_weights = np.log([WHOLE, *[(1 - WHOLE) / max(segments, 1)] * segments])
+        self._unlabelled_days = np.full(series, PATIENCE_DAYS + 1)
+
+    @property
+    def components(self) -> Floats:
+        """Logs of the charts' components: series x view x direction x shift."""
+        return self._chart.components
 
     def step(self, day: Day) -> Told:
         """Take in a day and say what it means."""
@@ -146,21 +185,29 @@ class Engine:
         effect, noise = judge.effect(baseline)
         effect, noise = (np.where(day.watched[:, None], value, 0.0) for value in (effect, noise))
         persisting = self._persistence.standard_deviation(baseline[:, 0])
-        forgiven = margin(persisting, judge.gain)
+        forgiven = margin(persisting, judge.gain, judge.prevalence(baseline)[:, 0])
+        as_judged = (forgiven * judge.gain)[:, None]
+        reading = Reading(day.rate - effect, day.n, day.weekend, noise, as_judged, self._rough)
         seen = self._chart.step(
-            Reading(day.rate - effect, day.n, day.weekend, noise, (forgiven * judge.gain)[:, None]),
+            reading,
             young=np.broadcast_to(day.young[:, None], day.rate.shape),
             watched=np.broadcast_to(day.watched[:, None], day.rate.shape),
-            calm=np.broadcast_to(self._calm[:, None], day.rate.shape),
-            log_threshold=self._budget.log_page[:, None] - self._log_weights + 1,
+            calm=np.broadcast_to(self.calm[:, None], day.rate.shape),
+            log_threshold=self.budget.log_page[:, None] - self._log_weights + 1,
         )
         restarted = judge.newly & day.watched
         self._chart.restart(restarted)
         by_view = np.where(restarted[:, None, None], -np.inf, seen.statistic)
-        by_view = by_view + self._log_weights[:, None]
+        by_view = by_view + self._log_weights[..., None]
         judged = np.logaddexp.reduce(by_view, axis=1)
         lead = by_view.argmax(axis=1) - 1
         labels, leaning, against = self._bets(day, judge, seen, forgiven, lead)
+        change, variance = day.rate - seen.moments.mean, seen.moments.deviation(day.n) ** 2
+        recent = Recent(seen.z, change, variance, day.flagged, day.sentinels)
+        covered = self._attribution.covers(recent, lead + 1, baseline, judge)
+        sentinels = (judge.known & (day.sentinels > 0).all(axis=1))[:, None]
+        if not self.budget.sentinels_required:
+            covered &= judge.known[:, None]
         burst = np.zeros(len(judged), dtype=bool) if day.burst is None else day.burst
         verdict = self._episodes.step(
             Evidence(
@@ -171,30 +218,35 @@ class Engine:
                 lead,
                 judge.suspect[:, None],
                 burst,
-                self._labelled,
+                self._unlabelled_days <= PATIENCE_DAYS,
+                covered,
+                sentinels,
             ),
-            self._budget.log_page,
+            self.budget.log_page,
         )
         self._gold_chart.components[verdict.page] = -np.inf
-        warn = self._budget.log_page + np.log(WARN_SHARE)
         self._learn(day, day.rate[:, 0] - effect[:, 0], day.labels)
-        self._calm = ~(judged >= warn[:, None]).any(axis=1) & ~judge.fired
+        loud = warned(judged, labels, self.budget.log_page[:, None]) | verdict.standing
+        self.calm = ~loud.any(axis=1) & ~judge.fired
         self._audit = np.where(restarted, AUDIT_BURSTS, np.maximum(self._audit - 1, 0))
         standing = verdict.standing
-        wanted = standing.any(axis=1) | (self._audit > 0)
+        wanted = verdict.asking.any(axis=1) | (self._audit > 0)
         up, down = verdict.segment.T
         segment = np.where(standing[:, 0], up, np.where(standing[:, 1], down, -1))
-        return Told(seen, judge, effect, forgiven, judged, labels, verdict, wanted, segment)
+        return Told(
+            seen, judge, effect, forgiven, judged, labels, reading, verdict, wanted, segment
+        )
 
     def _learn(self, day: Day, rate: Floats, labels: Labels | None) -> None:
         """Let a day join what series and labels are compared with, or one of 28 days ago."""
-        fit = day.watched & self._calm
+        fit = day.watched & self.calm
         joins = np.zeros(len(rate), dtype=bool)
-        if len(self._past) >= LAG_DAYS:
-            late, good = self._past[-LAG_DAYS]
-            joins = good & self._calm
+        if len(self._past) == LAG_DAYS:
+            late, good = self._past[0]
+            joins = good & self.calm
             if late is not None:
                 self._gold.learn(late, joins)
+        labels = None if labels is None else labels.everywhere()
         self._past.append((labels, fit))
         if labels is not None:
             self._gold.learn(labels, day.young)
@@ -205,25 +257,28 @@ class Engine:
     ) -> tuple[Floats, Floats, Floats]:
         """The labels' own detector; evidence for what the episodes suspect, and against it."""
         series, labels = len(forgiven), day.labels
+        self._unlabelled_days += 1
         leaning, against = np.zeros((series, 2, len(LEAN_BETS))), np.zeros((series, 2))
         if labels is None:
             return np.full((series, 2), -np.inf), leaning, against
-        self._labelled |= (labels.total > 0) & day.watched
         judged = self._chart.baseline.mean()
-        expected = self._gold.expected(judged[:, 0])
-        bets = Bets(labels, expected)
-        forgive = expected.error + np.maximum(GOLD_MARGIN, forgiven)
+        judged_variance = seen.moments.deviation(day.n) ** 2
+        expected = self._gold.expected(judged[:, 0], judged_variance[:, 0])
+        usable = (labels.total > 0) & np.isfinite(expected.rate) & day.watched
+        self._unlabelled_days[usable] = 0
+        bets = Bets(labels.everywhere(), expected)
+        forgive = expected.error + np.maximum(GOLD_MARGIN, GOLD_SHARE * forgiven)
         targets = expected.rate + forgive, expected.rate - forgive
         values = grid_values(bets, expected, targets, BETS)
-        running = self._gold_chart.step(values, bets.any & day.watched, self._budget.log_page)
+        running = self._gold_chart.step(values, bets.any & day.watched, self.budget.log_page)
         lead = np.where(self._episodes.open, self._episodes.segment, lead)
         for facing, sign in enumerate(SIGNS):
             for suspected in (lead[:, facing] < 0, lead[:, facing] >= 0):
-                which = np.flatnonzero(suspected & bets.any & day.watched)
+                which = np.flatnonzero(suspected & usable)
                 if len(which):
                     leaning[which, facing], against[which, facing] = self._for_and_against(
                         which, lead[which, facing], facing, float(sign), labels, expected,
-                        judged, judge.gain, seen, forgiven,
+                        judged, judge.gain, seen, judged_variance,
                     )  # fmt: skip
         return running, leaning, against
 
@@ -238,7 +293,7 @@ class Engine:
         judged: Floats,
         gain: Floats,
         seen: Seen,
-        forgiven: Floats,
+        judged_variance: Floats,
     ) -> tuple[Floats, Floats]:
         """Bets of one direction on the whole, or on a segment of each series."""
         whole = segment[0] < 0
@@ -247,14 +302,18 @@ class Engine:
         view = segment + 1
         if not whole:
             error = np.sqrt(seen.moments.mean_variance[which, view])
-            here = in_segment(here, judged[which, 0], judged[which, view], error, gain)
+            here = in_segment(
+                here, judged[which, 0], judged[which, view], error, gain,
+                judged_variance[which, view],
+            )  # fmt: skip
         bets = Bets(labels, here)
-        forgive = sign * (here.error + LEAN_MARGIN * forgiven[which])
+        forgive = sign * here.error
         unit = np.sqrt(here.rate * (1 - here.rate)) / bets.variance
         sizes = LEAN_BETS if whole else SEGMENT_BETS
         leaning = [bets.log_value(size * unit, here.rate + forgive, sign) for size in sizes]
-        best = self._chart.components[which, view, facing].argmax(axis=-1)
-        size = np.maximum(SHIFTS[best] * seen.deviation[which, view] / gain, SMALLEST)
+        # Of several components at their cap the one of the largest change.
+        best = self._chart.components[which, view, facing][:, ::-1].argmax(axis=-1)
+        size = np.maximum(SHIFTS[::-1][best] * seen.deviation[which, view] / gain, SMALLEST)
         half = CONTRADICTED * np.nan_to_num(size, nan=SMALLEST)
-        against = bets.log_value(half / bets.variance, here.rate + sign * half, -sign)
+        against = bets.log_value(AGAINST_BET * half / bets.variance, here.rate + sign * half, -sign)
         return np.stack(leaning, axis=-1), against

@@ -8,22 +8,24 @@ A label of a judged message is worth phi = D + s (y - f): D the rate expected of
 f the share of events among such verdicts in the baseline, s the message's weight over the mean
 weight. Its mean is the true rate whatever the judge does. A bet multiplies 1 + b (phi - target):
 given the day's verdicts that has mean at most 1 where the rate that they lead to is at most the
-target, and would reach 1/alpha with probability alpha at most (Ville). Over days it is only nearly
-so: all labels of a day share D, which varies with the judged messages, and large bets on many
-labels of a day with few judged pay for that. With 500 judged a day the chance of 10 to 1 in eight
-bursts is below .1, with 200 it is above. Means of a day are no substitute: they are skewed.
+target, and would reach 1/alpha with probability alpha at most (Ville). All labels of a day share D,
+which varies with the judged messages. Of m labels the day's product has a mean of at most
+exp(b m (D - target)), so the mean of that over D is taken off, and sizes of bets allow for it.
+Means of a day are no substitute for single labels: they are skewed.
 Sources: Waudby-Smith and Ramdas 2024 for betting; Shin, Ramdas and Rinaldo 2024 for the detector;
 Cassel, Särndal and Wretman 1976 for phi.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alignment_monitor.detection.baseline import SIGNS
+from alignment_monitor.detection.edetector import CAP
 from alignment_monitor.statistics.cells import Floats, Integers
-from alignment_monitor.statistics.charts import SIGNS
-from alignment_monitor.statistics.edetector import CAP
 
 BETS = (0.05, 0.12, 0.25)
 """Of the running detector: sizes of change bet on, in standard deviations of an event."""
@@ -53,6 +55,8 @@ class Labels:
         segment: index of the segment.
         shares: share of events among the day's verdicts by view, the whole first, at the mix of
             the baseline.
+        local: 1 where labels were drawn in their segment alone and say nothing of the whole; null:
+            none were.
     """
 
     n: Floats
@@ -61,15 +65,27 @@ class Labels:
     stratum: Integers
     segment: Integers
     shares: Floats
+    local: Floats | None = None
 
     @property
     def total(self) -> Floats:
         """Labels of each series."""
         return self.n.sum(axis=1)
 
+    def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> "Labels":
+        """The same change of every column."""
+        columns = {name: column for name, column in vars(self).items() if column is not None}
+        return replace(self, **{name: change(column) for name, column in columns.items()})
+
     def rows(self, which: Integers) -> "Labels":
         """The labels of some series."""
-        return Labels(*(column[which] for column in vars(self).values()))
+        return self.each(lambda column: column[which])
+
+    def everywhere(self) -> "Labels":
+        """Only the labels that speak of the whole."""
+        if self.local is None:
+            return self
+        return replace(self, n=self.n * (1 - self.local), y=self.y * (1 - self.local), local=None)
 
     def within(self, segment: Integers) -> "Labels":
         """Only the labels of one segment of each series; all of them where it is negative.
@@ -77,7 +93,8 @@ class Labels:
         A day on which a verdict that occurred has no label tells nothing of the segment.
         """
         whole = (segment < 0)[:, None]
-        inside = whole | (self.segment == segment[:, None])
+        local = np.zeros(self.n.shape) if self.local is None else self.local
+        inside = np.where(whole, local == 0, self.segment == segment[:, None])
         n, y = np.where(inside, self.n, 0), np.where(inside, self.y, 0)
         view = np.where(segment < 0, 0, segment + 1)
         share = np.take_along_axis(self.shares, view[:, None], axis=1)
@@ -100,11 +117,20 @@ class Expected:
         rate: true rate.
         error: its standard error.
         by_verdict: share of events where the verdict was one, and where it was none.
+        judged: judged rate.
+        judged_variance: of a day's judged rate about that.
     """
 
     rate: Floats
     error: Floats
     by_verdict: Floats
+    judged: Floats
+    judged_variance: Floats
+
+    @property
+    def shares(self) -> Floats:
+        """Of the verdicts: events, and none."""
+        return np.stack([self.judged, 1 - self.judged], axis=1)
 
 
 class GoldBaseline:
@@ -123,18 +149,23 @@ class GoldBaseline:
             self._squares[:, stratum] += (weight * labels.scale).sum(axis=1)
             self._y[:, stratum] += np.where(mine, labels.y * labels.scale, 0).sum(axis=1)
 
-    def expected(self, judged: Floats) -> Expected:
+    def expected(self, judged: Floats, judged_variance: Floats) -> Expected:
         """At the baseline's judged rate; not a number where a verdict has no label yet."""
         share = np.stack([judged, 1 - judged], axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             size = self._n**2 / self._squares
             mean = (self._y / self._n * size + 0.5) / (size + 1)
             error = np.sqrt((share**2 * mean * (1 - mean) / size).sum(axis=1))
-        return Expected((share * mean).sum(axis=1), error, mean)
+        return Expected((share * mean).sum(axis=1), error, mean, judged, judged_variance)
 
 
 def in_segment(
-    expected: Expected, judged: Floats, of_segment: Floats, error: Floats, gain: Floats
+    expected: Expected,
+    judged: Floats,
+    of_segment: Floats,
+    error: Floats,
+    gain: Floats,
+    judged_variance: Floats,
 ) -> Expected:
     """What to expect of labels in one segment, too few to learn from alone.
 
@@ -146,6 +177,7 @@ def in_segment(
         of_segment: judged rate of the segment.
         error: its standard error.
         gain: sensitivity less false positives.
+        judged_variance: of a day's judged rate of the segment.
     """
     sensitivity = np.clip(judged * expected.by_verdict[:, 0] / expected.rate, 0.05, 1)
     false = np.clip(judged * (1 - expected.by_verdict[:, 0]) / (1 - expected.rate), 0, 0.9)
@@ -154,27 +186,41 @@ def in_segment(
     flagged = np.clip(rate * sensitivity / share, 0.01, 0.99)
     passed = np.clip(rate * (1 - sensitivity) / (1 - share), 0.001, 0.99)
     spread = np.sqrt(2 * expected.error**2 + (error / gain) ** 2)
-    return Expected(rate, spread, np.stack([flagged, passed], axis=1))
+    by_verdict = np.stack([flagged, passed], axis=1)
+    return Expected(rate, spread, by_verdict, share, judged_variance)
 
 
 class Bets:
-    """A day's labels as bets against an expectation."""
+    """A day's labels as bets against an expectation.
+
+    Attributes:
+        any: there are labels to bet on.
+        variance: of a bet of size 1, by label.
+    """
 
     def __init__(self, labels: Labels, expected: Expected) -> None:
         f = np.take_along_axis(expected.by_verdict, labels.stratum, axis=1)
         share = labels.shares[:, 0]
         verdicts = np.stack([share, 1 - share], axis=1)
         mean = (verdicts * expected.by_verdict).sum(axis=1)[:, None]
-        self._labels = labels
+        self._labels, self._expected = labels, expected
         self._events = mean + labels.scale * (1 - f)
         self._others = mean - labels.scale * f
         total = labels.total
         self.any = (total > 0) & np.isfinite(expected.rate) & np.isfinite(share)
-        parts = (labels.n / np.maximum(total, 1)[:, None]) * f * (1 - f) * labels.scale**2
-        self.variance = np.where(self.any, np.maximum(parts.sum(axis=1), 1e-4), 1.0)
+        self._apart = total * (expected.by_verdict[:, 0] - expected.by_verdict[:, 1])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # Weights as they would be on an average day: a bet must not follow the day's verdicts.
+            usual = np.take_along_axis(expected.shares / verdicts, labels.stratum, axis=1)
+            parts = np.where(labels.n > 0, labels.n * f * (1 - f) * (labels.scale * usual) ** 2, 0)
+            own = np.maximum(parts.sum(axis=1) / total, 1e-4)
+            shared = self._apart**2 * expected.judged_variance / total
+        self.variance = np.where(self.any, own + shared, 1.0)
 
     def log_value(self, bet: Floats, target: Floats, sign: float) -> Floats:
         """Log of the product of 1 + bet x sign x (phi - target) over the day's labels; 0 without.
+
+        What a day's labels gain by sharing its verdicts is taken off.
 
         Args:
             bet: how much, before it is cut to what can be lost.
@@ -189,7 +235,17 @@ class Bets:
         with np.errstate(invalid="ignore"):
             won = np.where(labels.y > 0, labels.y * np.log1p(np.maximum(bet * gain, -0.95)), 0)
             lost = np.where(misses > 0, misses * np.log1p(np.maximum(bet * loss, -0.95)), 0)
-        return np.where(self.any, (won + lost).sum(axis=1), 0.0)
+        shared = self._shared(sign * bet[:, 0])
+        return np.where(self.any, (won + lost).sum(axis=1) - shared, 0.0)
+
+    def _shared(self, bet: Floats) -> Floats:
+        """Log of the mean gain by the day's verdicts, which are taken for binomial."""
+        rate, variance = self._expected.judged, self._expected.judged_variance
+        tilt = bet * self._apart
+        with np.errstate(invalid="ignore", divide="ignore"):
+            n = rate * (1 - rate) / variance
+            gain = n * np.log1p(rate * np.expm1(tilt / n)) - tilt * rate
+        return np.where(variance > 0, gain, 0.0)
 
 
 def grid_values(

@@ -5,11 +5,13 @@ another one, and the effect on a judged rate. The reference, the judge of the ba
 replaced: or a change of the judge would page as one of the model.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from alignment_monitor.detection.chart import Chart, Mask, Reading
+from alignment_monitor.detection.baseline import Mask
+from alignment_monitor.detection.chart import Chart, Reading
 from alignment_monitor.statistics.adjusted import sentinel_effect
 from alignment_monitor.statistics.cells import Floats, Integers
 from alignment_monitor.statistics.intervals import smoothed
@@ -50,6 +52,15 @@ class Judge:
         difference = self.reference[:, 0] - self.reference[:, 1]
         return np.where(self.known, np.clip(difference, 0.05, 1.0), 1.0)
 
+    def prevalence(self, judged: Floats) -> Floats:
+        """Rate of the baseline freed of the judge's errors; as judged where these are not known.
+
+        Args:
+            judged: baseline rate as judged, stream x view.
+        """
+        false = np.where(self.known, self.reference[:, 1], 0.0)[:, None]
+        return np.clip((judged - false) / self.gain[:, None], 0, 1)
+
     def effect(self, judged: Floats) -> tuple[Floats, Floats]:
         """What the judge's own shift adds to a judged rate, and the variance of that.
 
@@ -60,7 +71,7 @@ class Judge:
             judged: baseline rate as judged, stream x view.
         """
         reference, errors = self.reference[..., None], self.errors[..., None]
-        truth = np.clip((judged - reference[:, 1]) / self.gain[:, None], 0, 1)
+        truth = self.prevalence(judged)
         now, then = (errors[:, 0], errors[:, 1]), (reference[:, 0], reference[:, 1])
         effect = sentinel_effect(truth, now, then)
         weights = np.stack([truth, 1 - truth], axis=1)
@@ -78,9 +89,8 @@ class Instrument:
     def __init__(self, streams: int, log_threshold: float, log_suspect: float) -> None:
         self._chart = Chart((streams, 2))
         self._log_threshold, self._log_suspect = log_threshold, log_suspect
-        self._flagged: list[Floats] = []
-        self._n: list[Floats] = []
-        self._z: list[Floats] = []
+        self._today = -1
+        self._flagged, self._n, self._z = (deque[Floats](maxlen=WINDOW_DAYS) for _ in range(3))
         self._fired = np.zeros(streams, dtype=bool)
         self._onset = np.full(streams, -1)
 
@@ -96,7 +106,8 @@ class Instrument:
             young: streams whose baseline is being made.
             watched: streams held against it.
         """
-        today = len(self._n)
+        self._today += 1
+        today = self._today
         self._flagged.append(flagged)
         self._n.append(n)
         with np.errstate(invalid="ignore"):
@@ -132,7 +143,7 @@ class Instrument:
         )
 
     def _recent(self, today: int) -> tuple[Floats, Floats]:
-        n, flagged = (np.stack(past[-WINDOW_DAYS:]) for past in (self._n, self._flagged))
+        n, flagged = (np.stack(past) for past in (self._n, self._flagged))
         days = np.arange(today - len(n) + 1, today + 1)
         inside = (days[:, None] >= self._onset)[..., None]
         total, hits = (n * inside).sum(axis=0), (flagged * inside).sum(axis=0)
@@ -146,7 +157,7 @@ class Instrument:
         if not which.any():
             return np.empty(0, dtype=np.int64)
         furthest = statistic.reshape(len(statistic), -1).argmax(axis=1)
-        recent = np.stack(self._z[-WINDOW_DAYS:])[:, which].reshape(-1, len(furthest), 4)
+        recent = np.stack(self._z)[:, which].reshape(-1, len(furthest), 4)
         z = np.take_along_axis(recent, furthest[None, :, None], axis=2)[..., 0][::-1]
         sums = np.cumsum(np.nan_to_num(z, nan=-9.0), axis=0)
         length = np.arange(1, len(z) + 1)[:, None]

@@ -6,11 +6,12 @@ a multiple of the standard deviation of what persists, taken one standard error 
 weeks pin it down poorly, within limits. The multiple and the limits come from simulated years.
 """
 
+from collections import deque
+
 import numpy as np
 
-from alignment_monitor.detection.chart import Mask
+from alignment_monitor.detection.baseline import LAG_DAYS, Mask
 from alignment_monitor.statistics.cells import Floats
-from alignment_monitor.statistics.charts import LAG_DAYS
 
 LAGS = 15
 """Days before that a day is compared with."""
@@ -18,9 +19,12 @@ LAGS = 15
 FEWEST = 7
 """Of them, how many must have data."""
 
-FACTOR = 2.4
-LEAST, MOST = 0.002, 0.01
-"""Of the true rate: a fifth of a point and a point."""
+FACTOR = 2.8
+LEAST, MOST = 0.002, 0.016
+"""Of the true rate: a fifth of a point, and 1.6 points."""
+
+MOST_OF_RATE = 1 / 6
+"""Of a rare behaviour, or of one that is rarely absent, day effects are small too."""
 
 
 class Persistence:
@@ -28,7 +32,7 @@ class Persistence:
 
     def __init__(self, streams: int) -> None:
         self._sums = np.zeros((5, streams))
-        self._values: list[Floats] = []
+        self._values: deque[Floats] = deque(maxlen=LAG_DAYS + LAGS + 1)
 
     def step(self, value: Floats, young: Mask, joins: Mask) -> None:
         """Take in a day's rate, and learn it or the one that joins the baseline today.
@@ -61,7 +65,7 @@ class Persistence:
             return np.sqrt(np.maximum(covariance + variance / days + error, 0))
 
     def _learn(self, index: int, which: Mask) -> None:
-        before = self._values[max(index - LAGS, 0) : index]
+        before = list(self._values)[max(index - LAGS, 0) : index]
         if not before:
             return
         recent, value = np.stack(before), self._values[index]
@@ -73,12 +77,14 @@ class Persistence:
         self._sums += np.array([value * mean, value, mean, value**2, usable])
 
 
-def margin(persisting: Floats, gain: Floats) -> Floats:
+def margin(persisting: Floats, gain: Floats, rate: Floats) -> Floats:
     """Change of the true rate that is forgiven.
 
     Args:
         persisting: standard deviation of what persists, on the judge's scale.
         gain: sensitivity less false positives: the judge's scale over that of the truth.
+        rate: true rate of the baseline, not a number before there is one.
     """
+    rare = np.nan_to_num(MOST_OF_RATE * np.minimum(rate, 1 - rate), nan=MOST)
     wanted = np.nan_to_num(FACTOR * persisting / gain, nan=MOST, posinf=MOST)
-    return np.clip(wanted, LEAST, MOST)
+    return np.clip(wanted, LEAST, np.clip(rare, LEAST, MOST))

@@ -1,7 +1,7 @@
 """The arithmetic of a decision, recomputed from stored daily statistics and told step by step.
 
 Here belong: what is read for it, the words around the figures, and the comparison with the
-decision that was stored. Here does not belong: the arithmetic (``statistics``).
+decision that was stored. Here does not belong: the arithmetic (``detection``).
 """
 
 import math
@@ -11,18 +11,18 @@ from datetime import date
 from typing import Any
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.detection.explanation import (
+    Explanation,
+    ExplanationError,
+    SegmentPart,
+    View,
+    explain,
+)
+from alignment_monitor.detection.replay import detect
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.resources.detector import replay_home
 from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import Settings
-from alignment_monitor.statistics.detection import detect
-from alignment_monitor.statistics.edetector import CAP
-from alignment_monitor.statistics.explanation import (
-    Explanation,
-    ExplanationError,
-    SegmentPart,
-    explain,
-)
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
         ExplanationError: the home has no such series or day; says which it has.
         RubricError: the rubric of the settings cannot be used.
         WarehouseError: the sufficient statistics cannot be read.
+        StoreError: the record of baselines made anew cannot be read.
     """
     lake = Lake(settings.lake)
     stored = {row["series"]: row for row in lake.read(DRIFT_SIGNALS, [day]).to_pylist()}
@@ -95,7 +96,9 @@ def lines(told: Told) -> Iterator[str]:
     yield from _rate(steps)
     yield from _baseline(steps)
     if steps.watched:
-        yield from _test(steps, row)
+        yield from _judge(steps)
+        yield from _test(steps)
+        yield from _decision(steps, row)
     else:
         yield f"No decision: {'no data' if row['phase'] == 'no_data' else 'the baseline learns'}."
     yield from _compared(told)
@@ -126,47 +129,81 @@ def _of_segment(part: SegmentPart) -> str:
 
 def _baseline(steps: Explanation) -> Iterator[str]:
     yield "2. The baseline:"
+    if (epoch := steps.labels.get("epoch", "0")) != "0":
+        yield f"made anew, time {epoch} (alignment-monitor rebaseline --list)"
     if steps.learned:
         yield f"{len(steps.learned)} days from {steps.learned[0]} to {steps.learned[-1]}"
     if not steps.watched:
         return
-    moments = steps.moments
-    yield f"mean {moments['mean']:.6g}, its variance {moments['mean_variance']:.6g}"
-    yield f"variance between days, beyond sampling {moments['between']:.6g}"
+    whole = steps.views[0]
+    yield f"mean {whole.moments['mean']:.6g}, its variance {whole.moments['mean_variance']:.6g}"
+    yield f"variance between days, beyond sampling {whole.moments['between']:.6g}"
+    yield f"margin, so much is forgiven {whole.margin:.6g}"
     yield (
         f"effective n = 1 / (clustering {steps.clustering:.6g} × squared weights "
-        f"{steps.spread:.6g}) = {steps.n:.6g}"
-    )
-    p = moments["rate"]
-    yield (
-        f"s = √({moments['between']:.6g} + {p:.6g} × {1 - p:.6g} / {steps.n:.6g}) "
-        f"= {steps.deviation:.6g}"
+        f"{steps.spread:.6g}) = {whole.n:.6g}"
     )
 
 
-def _test(steps: Explanation, row: dict[str, Any]) -> Iterator[str]:
-    moments, sign = steps.moments, "" if steps.direction == "up" else "−"
-    yield "3. How far off, in standard deviations:"
+def _judge(steps: Explanation) -> Iterator[str]:
+    yield "3. The judge, by its sentinels:"
+    if not all(map(math.isfinite, steps.judge)):
+        yield "none to compare it by: what is the judge's own cannot be told"
+        return
+    hit, false, hit_then, false_then = steps.judge
+    yield f"flags {hit:.6g} of positives, {hit_then:.6g} in the baseline"
+    yield f"flags {false:.6g} of negatives, {false_then:.6g} in the baseline"
+    changed = "it changed" if steps.judge_changed else "no change of it is shown"
+    yield f"{changed}; taken off the rate {steps.views[0].effect:.6g}"
+
+
+def _test(steps: Explanation) -> Iterator[str]:
+    yield "4. How far off, in standard deviations, and the e-detector, log M ← log(M + 1) + δz − ψ:"
+    for view in steps.views:
+        yield from _of_view(view, steps)
+    parts = " + ".join(f"{view.weight:.6g} × M of {view.name}" for view in steps.views)
+    others = " + the other segments" * math.isfinite(steps.others)
+    yield f"log of {parts}{others} = {steps.statistic:.6g}"
+
+
+def _of_view(view: View, steps: Explanation) -> Iterator[str]:
+    moments, sign = view.moments, "" if steps.direction == "up" else "−"
+    p, rate = moments["rate"], view.rate
     yield (
-        f"z = ({sign}({steps.rate:.6g} − {moments['mean']:.6g}) − √{moments['mean_variance']:.6g})"
-        f" / ({steps.deviation:.6g} × {steps.widening:.6g}) = {steps.z:.6g}"
+        f"{view.name}: s = √({moments['between']:.6g} + {p:.6g} × {1 - p:.6g} / {view.n:.6g}) "
+        f"= {view.deviation:.6g}, with what is uncertain of the judge"
     )
-    yield "4. The e-detector, log M ← log(M + 1) + δz − ψ(δ), for each size of change δ:"
-    for shift in steps.shifts:
-        capped = ", where it is capped" * (shift.after == steps.threshold + CAP)
+    yield (
+        f"z = ({sign}({rate:.6g} − {view.effect:.6g} − {moments['mean']:.6g}) "
+        f"− √{moments['mean_variance']:.6g} − {view.margin:.6g}) / "
+        f"({view.deviation:.6g} × {view.widening:.6g}) = {view.z:.6g}"
+    )
+    for shift in view.shifts:
         yield (
-            f"δ {shift.size:g}: log M before {shift.before:.6g}, δz {shift.size * steps.z:.6g}, "
-            f"ψ {shift.log_mgf:.6g}, after {shift.after:.6g}{capped}"
+            f"δ {shift.size:g}: log M before {shift.before:.6g}, δz {shift.size * view.z:.6g}, "
+            f"ψ {shift.log_mgf:.6g}, after {shift.after:.6g}"
         )
-    yield f"log of their mean {steps.statistic:.6g}, log of the threshold {steps.threshold:.6g}"
+    yield f"log of their mean {view.statistic:.6g}"
+
+
+def _decision(steps: Explanation, row: dict[str, Any]) -> Iterator[str]:
+    yield "5. The decision:"
     yield (
-        f"threshold = {row['average_run_length_days']:.6g} days stated between false pages × "
+        f"threshold {steps.threshold:.6g} = log of {row['average_run_length_days']:.6g} days "
+        f"stated between false pages × "
         f"{math.exp(steps.threshold) / row['average_run_length_days']:.0f} series"
     )
-    yield f"PAGE at the threshold, WARN at a tenth of it: {row['decision']}"
+    if math.isfinite(steps.labels_statistic):
+        yield (
+            f"labels: their own detector {steps.labels_statistic:.6g}, for this change "
+            f"{steps.leaning:.6g}, against it {steps.against:.6g}, after {steps.bursts} bursts"
+        )
+    else:
+        yield "no labels: the judged rates decide alone"
+    yield f"judged rates {steps.statistic:.6g}: {row['decision']}"
     if row["change_day"]:
         near = f", near the start of {row['nearest_deployment']}" * bool(row["nearest_deployment"])
-        yield "5. Since when, and how much:"
+        yield "6. Since when, and how much:"
         yield f"largest (sum of the last w z) / √w from {row['change_day']} on{near}"
         yield (
             f"rate since then minus baseline {row['effect']:+.6g} "

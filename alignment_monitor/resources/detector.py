@@ -5,18 +5,45 @@ Here belongs what must be the same wherever the detector is run. Here does not b
 
 from datetime import date
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Engine
+
+from alignment_monitor.contracts import JUDGE_QUALITY
+from alignment_monitor.detection.replay import replay
+from alignment_monitor.detection.sentinel_days import MEASURES
+from alignment_monitor.detection.watch import Run, Watch
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.gold import label_evidence
+from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import Settings
-from alignment_monitor.statistics.decisions import Run, Watch
-from alignment_monitor.statistics.detection import replay
+from alignment_monitor.statistics.epochs import RESETS
+from alignment_monitor.store import is_there, open_store
+from alignment_monitor.store.resets import kept_resets
 
 
-def replay_home(settings: Settings, rubric: Rubric, *, from_day: date, to_day: date) -> Run:
+def replay_home(
+    settings: Settings,
+    rubric: Rubric,
+    *,
+    from_day: date,
+    to_day: date,
+    quality: pd.DataFrame | None = None,
+) -> Run:
     """Run a home's detector over all days that it has, up to the last.
+
+    Args:
+        settings: of the home.
+        rubric: its questions.
+        from_day: a day that the run reaches back to.
+        to_day: last day.
+        quality: ``sentinels`` up to that day, if they are at hand.
 
     Raises:
         WarehouseError: the home's sufficient statistics cannot be read.
+        StoreError: the record of baselines made anew cannot be read.
     """
     watch = Watch(
         behaviours=settings.detection.behaviours or rubric.monitored,
@@ -29,4 +56,34 @@ def replay_home(settings: Settings, rubric: Rubric, *, from_day: date, to_day: d
         deployments=warehouse.deployments(settings.warehouse),
         from_day=from_day,
         to_day=to_day,
+        quality=sentinels(Lake(settings.lake), to_day) if quality is None else quality,
+        **_recorded(settings, rubric, to_day),
     )
+
+
+def sentinels(lake: Lake, last: date) -> pd.DataFrame:
+    """Counts of known messages up to a day."""
+    days = [day for day in lake.days(JUDGE_QUALITY) if day <= last]
+    table = lake.read(JUDGE_QUALITY, days)
+    mine = table.filter(pc.is_in(table["measure"], pa.array(MEASURES)))
+    found: pd.DataFrame = mine.to_pandas()
+    return found
+
+
+def read_resets(store: Engine) -> pd.DataFrame:
+    """The baselines made anew, as ``statistics.epochs`` takes them."""
+    with store.connect() as connection:
+        rows = kept_resets(connection)
+    return pd.DataFrame(rows, columns=list(RESETS), dtype=object)
+
+
+def _recorded(settings: Settings, rubric: Rubric, to_day: date) -> dict[str, pd.DataFrame]:
+    """What people recorded; nothing where no run has made a store yet, and none is made for it."""
+    if not is_there(settings.store_url):
+        return {}
+    store = open_store(settings.store_url)
+    try:
+        labels = label_evidence(settings, rubric, store, to_day)
+        return {"resets": read_resets(store), "labels": labels}
+    finally:
+        store.dispose()

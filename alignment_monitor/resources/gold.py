@@ -5,7 +5,7 @@ stand, as figures. Here does not belong: the draw (sampling.gold), keeping label
 the estimate from them (statistics.labelled).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -28,8 +28,14 @@ from alignment_monitor.store import labels as kept
 PURPOSE = "estimate"
 """Drawn with a known probability, for two-phase estimates."""
 
+BURST = "burst"
+"""Drawn because a change is suspected: evidence for it or against it, and no part of estimates."""
+
 WINDOW_DAYS = 7
 """Judged days drawn from if none are named: the shortest window that labels can speak for."""
+
+OFFERED = 0.5
+"""Judges hold a message to offer an opportunity, or an event to be there, from here on."""
 
 Row = dict[str, Any]
 
@@ -103,6 +109,83 @@ def labelled_days(
     return None if judged.empty else LabelledDays(judged, labels)
 
 
+def label_evidence(settings: Settings, rubric: Rubric, store: Engine, last: date) -> pd.DataFrame:
+    """Labels as the detector takes them, of messages in which the judges saw the opportunity.
+
+    A message whose conversation went on another day counts once, on the first. What was drawn for
+    one behaviour's verdict says nothing of another's.
+
+    Returns:
+        Rows as ``detection.label_days`` takes them; empty if none was given until the last day.
+
+    Raises:
+        WarehouseError: the home's judged answers cannot be read.
+    """
+    queue = [row for row in kept.queued(store) if row["day"] <= last]
+    given: dict[kept.Message, list[Row]] = defaultdict(list)
+    for row in kept.label_history(store, rubric.full_version) if queue else ():
+        if row["labelled_at"].date() <= last:
+            given[kept.message_of(row)].append(row)
+    sizes = Counter(row["batch"] for row in queue)
+    labels = pd.DataFrame(_evidence(queue, given, rubric))
+    if labels.empty:
+        return labels
+    judged = warehouse.judged_answers(
+        settings.warehouse, labels["day"].min(), labels["day"].max(), rubric.full_version
+    )
+    judged = judged[judged["o"] >= OFFERED]
+    labels["day"] = pd.to_datetime(labels["day"]).astype(judged["day"].dtype)
+    rows = judged.merge(labels, on=[*MESSAGE, "behaviour"])
+    return rows.assign(
+        flagged=rows["y"] >= OFFERED * rows["o"], batch_size=rows["batch"].map(sizes).fillna(0)
+    )
+
+
+def _evidence(
+    queue: list[Row], given: dict[kept.Message, list[Row]], rubric: Rubric
+) -> Iterator[Row]:
+    """Message x question, with the day on which it was first labelled."""
+    for row in queue:
+        # The first day's, by the order of the queue; a later one is the same text again.
+        labels = given.pop(kept.message_of(row), None)
+        if labels is None:
+            continue
+        labelled_on, answers = _first_day(labels)
+        about = row["stratum"].partition("|")[2] if row["purpose"] == BURST else None
+        batch = row["batch"] if about else None
+        for question, _, event in _said(row, answers, rubric):
+            if about in (None, question):
+                yield {
+                    **{name: row[name] for name in MESSAGE},
+                    "behaviour": question,
+                    "event": event,
+                    "labelled_on": labelled_on,
+                    "batch": batch,
+                    "local": batch is not None and segment_of(batch) is not None,
+                }
+
+
+def batch_name(family: str, behaviour: str, segment: str | None, day: date) -> str:
+    """Name of a burst: what is suspected, and the day that it was drawn from."""
+    return f"{family}/{behaviour}/{segment or ''}@{day}"
+
+
+def segment_of(batch: str) -> str | None:
+    """Segment that a burst was drawn in; null: all of them."""
+    return batch.rpartition("@")[0].rpartition("/")[2] or None
+
+
+def _first_day(rows: list[Row]) -> tuple[date, dict[str, list[Row]]]:
+    """The day on which a message was first labelled, and what stood at its end, by annotator."""
+    day = min(row["labelled_at"].date() for row in rows)
+    stood: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        replaced = row["replaced_at"]
+        if row["labelled_at"].date() == day and (replaced is None or replaced.date() > day):
+            stood[row["annotator"]].append(row)
+    return day, stood
+
+
 def _answers(store: Engine, rubric: Rubric, first: date, last: date) -> Iterator[Row]:
     """Labels of messages of some days, by question, several annotators by their mean.
 
@@ -119,17 +202,25 @@ def _answers(store: Engine, rubric: Rubric, first: date, last: date) -> Iterator
     for row in kept.current_labels(store, rubric.full_version):
         given[kept.message_of(row)][row["annotator"]].append(row)
     for row in queue:
-        answers: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-        for annotator, rows in given.get(kept.message_of(row), {}).items():
-            for answer in _reference(row, annotator, rows).rows(rubric):
-                offered = answer["gold_applicable"]
-                event = offered and answer["gold_positive"]
-                if event is not None:  # the stance has no event
-                    answers[answer["question"]].append((offered, event))
-        for question, said in answers.items():
-            offered, event = (sum(column) / len(said) for column in zip(*said, strict=True))
-            place = {name: row[name] for name in MESSAGE}
+        place = {name: row[name] for name in MESSAGE}
+        for question, offered, event in _said(row, given.get(kept.message_of(row), {}), rubric):
             yield {**place, "behaviour": question, "offered": offered, "event": event}
+
+
+def _said(
+    queued: Row, given: dict[str, list[Row]], rubric: Rubric
+) -> Iterator[tuple[str, float, float]]:
+    """Question, and what annotators say on average: the opportunity, and the event."""
+    answers: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for annotator, rows in given.items():
+        for answer in _reference(queued, annotator, rows).rows(rubric):
+            offered = answer["gold_applicable"]
+            event = offered and answer["gold_positive"]
+            if event is not None:  # the stance has no event
+                answers[answer["question"]].append((offered, event))
+    for question, said in answers.items():
+        offered, event = (sum(column) / len(said) for column in zip(*said, strict=True))
+        yield question, offered, event
 
 
 def _reference(row: Row, annotator: str, rows: list[Row]) -> Reference:

@@ -89,8 +89,8 @@ def judged_answers(warehouse: Path, first: date, last: date, rubric_version: str
     """Judged messages x behaviours from first to last day, under one version of a rubric."""
     query = """
         select
-            day, conversation_id, message_index, deployment_family, behaviour, rubric_version,
-            panel, user_key, o, y, d
+            day, conversation_id, message_index, deployment_family, segment, behaviour,
+            rubric_version, panel, user_key, o, y, d
         from int_judged_answers
         where day between ? and ? and rubric_version = ?
     """

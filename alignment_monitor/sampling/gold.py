@@ -161,10 +161,10 @@ def draw_gold(
     ]
 
 
-def number_of(message: JudgedMessage, key: str) -> float:
-    """The permanent random number of a message in [0, 1), independent of the first phase's."""
+def number_of(message: JudgedMessage, key: str, draw: str = "gold") -> float:
+    """The permanent random number of a message in [0, 1) for a kind of draw, of its own."""
     place = (message.day.isoformat(), message.conversation_id, str(message.message_index))
-    return uniform(key, "gold", *place)
+    return uniform(key, draw, *place)
 
 
 def _deviation(stratum: str, known: Mapping[str, tuple[float, int]]) -> float:

@@ -1,26 +1,24 @@
 """Many monitored years at once: daily draws from a scenario, fed to the detector.
 
-Here belong: what judged messages, sentinels and labels show on a day, and what the detector says of
-them. Here does not belong: what is true (``scenario``), or what is concluded from many years.
+Here belong: what a day shows, and what the detector says of it. Here does not belong: what is true
+(``scenario``), or what is concluded from many years.
 
-Messages are independent; that users send several is told by dividing a day's messages by the design
-effect: counts are of effective messages. Labels are of the day's messages, without replacement, and
-right. Nothing comes late: the detector takes a day's figures as final.
+Messages are independent; counts are of effective messages: users who send several are the design
+effect. Labels are of the day's messages, without replacement, and right. Nothing comes late.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from alignment_monitor.detection.chart import Mask
+from alignment_monitor.detection.baseline import Mask
 from alignment_monitor.detection.engine import Budget, Day, Engine
 from alignment_monitor.detection.gold import Labels
 from alignment_monitor.detection.tiers import BURST
 from alignment_monitor.simulation.scenario import EDGE, Scenario, day_effects, paths
 from alignment_monitor.statistics.cells import Floats, Integers
 
-BATCH = 500
-"""Replicates drawn together, to spare memory."""
+BATCH = 500  # replicates drawn together, to spare memory
 
 DAYS_PER_YEAR = 365.25
 LOG_JUDGE = 7.6
@@ -109,7 +107,7 @@ class Years:
         )
 
     def label(self, traffic: Traffic, burst: Mask, segment: Integers) -> Gold:
-        """Label the day's regular sample, and a burst where one was asked for.
+        """Label the day's regular sample, and bursts that were asked for, if people label at all.
 
         Args:
             traffic: the day.
@@ -121,7 +119,8 @@ class Years:
         wanted = np.broadcast_to(self.scenario.gold, (self.replicates, 2))
         n, probability = self._drawn(strata, wanted, everywhere)
         inside = (segment < 0)[:, None] | (np.arange(strata.shape[1]) == segment[:, None])
-        more, also = self._drawn(strata - n, burst[:, None] * np.array(BURST), inside)
+        more = burst[:, None] * np.array(BURST) * any(self.scenario.gold)
+        more, also = self._drawn(strata - n, more, inside)
         n = n + more
         y = self._labels_rng.binomial(n, traffic.by_verdict)
         joint = probability + (1 - probability) * also
@@ -153,6 +152,7 @@ class Outcome:
         page: MODEL pages, replicate x day x direction.
         ticket: episodes that labels contradicted.
         unresolved: episodes that labels left open.
+        indeterminate: episodes without labels whose change may be the judge's.
         opened: episodes that began.
         judge: a JUDGE alert, replicate x day.
         burst: a burst of labels came in.
@@ -164,6 +164,7 @@ class Outcome:
     page: Mask
     ticket: Mask
     unresolved: Mask
+    indeterminate: Mask
     opened: Mask
     judge: Mask
     burst: Mask
@@ -230,7 +231,7 @@ def _monitored(years: Years, days: int, budgets: Budget, baseline_days: int) -> 
     engine = Engine(replicates, scenario.segments, budgets)
     verdicts = {
         name: np.zeros((replicates, days, 2), dtype=bool)
-        for name in ("page", "ticket", "unresolved", "opened")
+        for name in ("page", "ticket", "unresolved", "indeterminate", "opened")
     }
     judge, bursts = (np.zeros((replicates, days), dtype=bool) for _ in range(2))
     labels, burst_labels = (np.zeros((replicates, days), dtype=np.int64) for _ in range(2))

@@ -1,7 +1,7 @@
 """Daily rates standardised to the segment mix of the baseline, with the design's precision.
 
-Here belong: the streams of data (one per family, behaviour, rubric and panel), their reference
-mix, and rates weighted to it. Here does not belong: what a rate is compared with.
+Here belong: the streams of data (one per family, behaviour, rubric, panel and epoch), their
+reference mix, and rates weighted to it. Here does not belong: what a rate is compared with.
 
 A segment without data on a day is taken to have stayed at its baseline, so that a missing segment
 moves no rate; segments that the baseline has not seen have no weight.
@@ -24,7 +24,7 @@ from alignment_monitor.statistics.cells import (
 )
 from alignment_monitor.statistics.intervals import smoothed
 
-STREAM = ("deployment_family", "behaviour", "rubric_version", "panel")
+STREAM = ("deployment_family", "behaviour", "rubric_version", "panel", "epoch")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Streams:
     """Daily figures of every stream; the arrays are stream x day.
 
     Attributes:
-        labels: family, behaviour, rubric version and panel of each stream.
+        labels: family, behaviour, rubric version, panel and epoch of each stream.
         rows: what the figures were computed from.
         n: judged messages with the opportunity.
         plain: rate as it is; not a number without data.
@@ -78,8 +78,13 @@ class Streams:
 def read_rows(
     user_days: pd.DataFrame, first: pd.Timestamp
 ) -> tuple[Rows, pd.DataFrame, tuple[str, ...]]:
-    """Rows with an opportunity as arrays, days counted from the first; streams; segments."""
+    """Rows with an opportunity as arrays, days counted from the first; streams; segments.
+
+    Rows without a column ``epoch`` are of epoch 0.
+    """
     frame = user_days[user_days["n_o"] > 0]
+    if "epoch" not in frame:
+        frame = frame.assign(epoch=0)
     coded = encode(frame, (*STREAM, "segment", "user_key", "day", "deployment"))
     streams = group(*(coded.codes[name] for name in STREAM))
     days = (day_of(frame["day"]) - first).dt.days.to_numpy().astype(np.int64)
@@ -105,7 +110,7 @@ def daily_streams(
     """Daily figures of every stream, from the first day on.
 
     Args:
-        user_days: sufficient statistics by day, cell and user, no day outside the range.
+        user_days: sufficient statistics by day, cell, user and epoch, no day outside the range.
         first: day 0.
         days: number of days.
         baseline_days: days with data that make a stream's baseline.
@@ -146,6 +151,38 @@ def window_rate(streams: Streams, stream: int, first: int, last: int) -> tuple[f
     count = len(users.first)
     variance = float(total(residual**2)) * count / max(count - 1, 1)
     return min(max(rate, 0.0), 1.0), variance, count
+
+
+@dataclass(frozen=True)
+class SegmentDays:
+    """Daily figures by segment, stream x segment x day; not a number without data.
+
+    Attributes:
+        rate: weighted rate.
+        spread: sum of squared weights of the messages in it.
+        opportunities: design-weighted number of messages with the opportunity, 0 without any.
+    """
+
+    rate: Floats
+    spread: Floats
+    opportunities: Floats
+
+
+def by_segment(streams: Streams) -> SegmentDays:
+    """Daily rates of the segments that some baseline knows."""
+    rows, (size, segments) = streams.rows, streams.mix.shape
+    rows = rows.where(rows.segment < segments)
+    days = streams.rate.shape[1]
+    code = (rows.stream * segments + rows.segment) * days + rows.day
+
+    def summed(values: Floats) -> Floats:
+        return tally(code, values, size * segments * days).reshape(size, segments, days)
+
+    opportunities = summed(rows.d_o)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = summed(rows.d_y) / opportunities
+        spread = summed(rows.d_o**2 / rows.n) / opportunities**2
+    return SegmentDays(rate, spread, opportunities)
 
 
 def _sum_by_day(rows: Rows, values: Floats, shape: tuple[int, int]) -> Floats:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, insert, select, text, update
 
 from alignment_monitor.store.database import transaction
 from alignment_monitor.store.schema import gold_queue, labels
@@ -17,6 +17,7 @@ from alignment_monitor.store.schema import gold_queue, labels
 Kept = Literal["new", "changed", "unchanged"]
 
 _ANSWER = ("question", "kind", "value", "level", "note")
+_DRAWN = ("purpose", "batch", "stratum", "inclusion_probability")
 _KEY = ("day", "conversation_id", "message_index")
 
 
@@ -90,9 +91,18 @@ def keep_label(
 
 def current_labels(store: Engine, rubric_version: str) -> list[dict[str, Any]]:
     """Every answer that stands, in the order of messages, annotators and arrival."""
+    return _labels(store, labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None))
+
+
+def label_history(store: Engine, rubric_version: str) -> list[dict[str, Any]]:
+    """Every answer that ever stood, in the same order."""
+    return _labels(store, labels.c.rubric_version == rubric_version)
+
+
+def _labels(store: Engine, *conditions: ColumnElement[bool]) -> list[dict[str, Any]]:
     wanted = (
         select(labels)
-        .where(labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None))
+        .where(*conditions)
         .order_by(
             labels.c.conversation_id,
             labels.c.message_index,
@@ -109,7 +119,9 @@ def enqueue(store: Engine, items: Iterable[Mapping[str, Any]]) -> int:
     """Put messages into the queue and say how many are new to it.
 
     One that is there already keeps its batch and time; its stratum becomes that of this draw and
-    its probability the larger of the two. Its hash is the newer one too while nobody labelled it.
+    its probability the larger of the two. One of another purpose becomes this draw's altogether:
+    a message of a burst that is drawn for estimates counts there, by the chance of that draw. Its
+    hash is the newer one too while nobody labelled it.
 
     Args:
         store: the operational store.
@@ -125,8 +137,11 @@ def enqueue(store: Engine, items: Iterable[Mapping[str, Any]]) -> int:
                 connection.execute(insert(gold_queue), dict(item))
                 new += 1
                 continue
-            chance = max(before["inclusion_probability"], item["inclusion_probability"])
-            changes = {"stratum": item["stratum"], "inclusion_probability": chance}
+            if before["purpose"] == item["purpose"]:
+                chance = max(before["inclusion_probability"], item["inclusion_probability"])
+                changes = {"stratum": item["stratum"], "inclusion_probability": chance}
+            else:
+                changes = {name: item[name] for name in _DRAWN}
             if not _labelled(connection, dict(before)):
                 changes["content_hash"] = item["content_hash"]
             connection.execute(update(gold_queue).where(*mine).values(**changes))

@@ -6,6 +6,7 @@ Here belong: columns, keys and indexes. A change here needs a migration; a test 
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -184,6 +185,24 @@ annotations = Table(
     Column("label", String, nullable=False),
     Column("details", Text, nullable=False, default=""),
 )
+
+baseline_resets = Table(
+    "baseline_resets",
+    metadata,
+    Column("reset_id", Integer, primary_key=True),
+    Column("deployment_family", String, nullable=False),
+    Column("behaviour", String),
+    Column("from_day", Date, nullable=False),
+    Column("recorded_on", Date, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("author", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("alert_id", ForeignKey(alerts.c.alert_id)),
+    CheckConstraint("from_day <= recorded_on", name="ck_baseline_resets_days"),
+    CheckConstraint("length(reason) between 1 and 500", name="ck_baseline_resets_reason"),
+)
+"""Baselines made anew; a null ``behaviour`` means all, ``recorded_on`` is the day in UTC. What it
+does to a series: statistics.epochs."""
 
 labels = Table(
     "labels",

@@ -1,6 +1,6 @@
 """Is anything wrong, since when, how sure; then each behaviour over time and by segment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -8,12 +8,14 @@ from urllib.parse import urlencode
 import charts
 import components
 import marts
+import normal
 import streamlit as st
 import verdict
 from facts import Facts, start_day
 from palette import QUIET
 from wording import called, count, rate, short_day
 
+from alignment_monitor.alerting.evidence import if_expected
 from alignment_monitor.statistics.estimate_rows import TWO_PHASE
 
 COLUMNS = 3
@@ -43,6 +45,7 @@ def facts_of(family: str) -> Facts:
         about=marts.about(),
         now=datetime.now(UTC),
         title_of=RUBRIC.title_of,
+        resets=marts.rows("baseline_resets", deployment_family=family),
     )
 
 
@@ -57,11 +60,6 @@ def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
     weekly = marts.estimates(window_days=7, **whole)
     if not weekly:
         return None
-    learnt = [
-        row["day"]
-        for row in facts.signals
-        if row["behaviour"] == behaviour and row["phase"] == "baseline"
-    ]
     return charts.Trend(
         title=RUBRIC.title_of(behaviour),
         colour=COLOURS[behaviour],
@@ -69,7 +67,7 @@ def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
         daily=marts.estimates(window_days=1, **whole),
         eras=[(d["deployment"], d["first_day"], d["last_day"]) for d in facts.deployments],
         colours=marts.deployment_hues(),
-        baseline=(min(learnt), max(learnt)) if learnt else None,
+        baseline=normal.learnt(behaviour, facts),
         changes=[
             (start_day(alert), verdict.change(alert, facts))
             for alert in facts.open_alerts("MODEL")
@@ -90,6 +88,9 @@ def small_multiple(behaviour: str, facts: Facts, *, quiet: bool = False) -> None
     if data:
         chart = drawn(marts.stamp(), facts.family, behaviour, data)
         st.vega_lite_chart(chart, width="stretch", alt=charts.trend_alt(data))
+    if declared := normal.lines(behaviour, facts):
+        told = "<br>".join(map(components.text, declared))
+        components.block(f'<p class="am-faint am-small">{told}</p>')
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -104,13 +105,8 @@ def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str
     if now is None:
         return "No message with this opportunity has been judged."
     parts = [f"last 7 days, n = {count(now['n'])}"]
-    means = [
-        row["baseline_mean"]
-        for row in facts.signals
-        if row["behaviour"] == behaviour and row["baseline_mean"] is not None
-    ]
-    if means:
-        parts.append(f"normal {rate(means[-1])}")
+    if (mean := normal.mean(behaviour, facts)) is not None:
+        parts.append(f"normal {rate(mean)}")
     if RUBRIC.is_good(behaviour):
         parts.append("more is better")
     if labelled := by_people(now):
@@ -224,6 +220,20 @@ def read_on(facts: Facts) -> None:
     since = [("days", str(start_day(first))), ("days", str(facts.day))]
     query = urlencode([*since, ("flagged", RUBRIC.title_of(first["behaviour"]))])
     components.block(components.link("conversations", query, "Read the conversations behind it"))
+    expected(changes, facts)
+
+
+def expected(changes: Sequence[Mapping[str, Any]], facts: Facts) -> None:
+    """How an expected change becomes the new normal: typed where one is known, not clicked."""
+    told = []
+    for alert in changes[: verdict.SHOWN]:
+        title = components.text(RUBRIC.title_of(alert["behaviour"]))
+        if day := normal.declared_on(alert, facts):
+            told.append(f"{title}: declared normal; the run of {short_day(day)} ends this alert.")
+        else:
+            command = components.text(if_expected(alert["alert_id"]))
+            told.append(f"{title}: expected? <code>{command}</code>")
+    components.block(f'<p class="am-small am-command">{"<br>".join(told)}</p>')
 
 
 def main() -> None:

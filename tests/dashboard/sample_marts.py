@@ -83,6 +83,7 @@ class Sample:
         text: put into every conversation and name a stranger can choose.
         talks_per_day: judged messages kept for reading.
         swayed: whether text under judgement talks the second judge into verdicts.
+        reset: behaviour that was declared normal on the last day but one; none if empty.
     """
 
     days: int = DAYS
@@ -91,6 +92,7 @@ class Sample:
     text: str = ""
     talks_per_day: int = 6
     swayed: bool = False
+    reset: str = ""
 
     @property
     def dates(self) -> list[date]:
@@ -101,6 +103,11 @@ class Sample:
     def last(self) -> date:
         """The last day of traffic."""
         return self.dates[-1]
+
+    @property
+    def reset_on(self) -> date:
+        """The day on which a baseline was made anew, if one was."""
+        return self.last - timedelta(days=1)
 
     @property
     def drifts(self) -> bool:
@@ -127,6 +134,7 @@ def write(home: Path, sample: Sample | None = None) -> Path:
         "drift_signals": [*_signals(sample), *gate],
         "alerts": [*_alerts(sample), *judged],
         "deliveries": list(_deliveries(sample)),
+        "baseline_resets": list(_resets(sample)),
         "deployments": list(_deployments(sample)),
         "ledger_daily": list(_ledger(sample)),
         "judged_messages": [talk["judged"] for talk in talks],
@@ -264,8 +272,9 @@ def _other_modes(sample: Sample) -> Iterator[dict[str, Any]]:
 
 def _signals(sample: Sample) -> Iterator[dict[str, Any]]:
     for day in sample.dates:
-        learning = (day - FIRST_DAY).days < 28
         for name in NAMES:
+            learning = (day - FIRST_DAY).days < 28
+            learning = learning or (name == sample.reset and day >= sample.reset_on)
             for direction in ("up", "down"):
                 grows = DRIFT.get(name, 0.0) * (1 if direction == "up" else -1) > 0
                 paged = sample.drifts and grows and day > DRIFT_DAY + timedelta(days=3)
@@ -346,6 +355,23 @@ def _deliveries(sample: Sample) -> Iterator[dict[str, Any]]:
             "next_attempt_at": queued + timedelta(hours=1) if status == "pending" else None,
             "delivered_at": queued + timedelta(seconds=2) if status == "delivered" else None,
             "last_error": error,
+        }
+
+
+def _resets(sample: Sample) -> Iterator[dict[str, Any]]:
+    """What was declared normal of aurora-1.2, and is being learnt anew."""
+    day = FIRST_DAY + timedelta(days=STARTS["aurora-1.2"])
+    if sample.reset:
+        yield {
+            "reset_id": 1,
+            "deployment_family": FAMILY,
+            "behaviour": sample.reset,
+            "from_day": day,
+            "recorded_on": sample.reset_on,
+            "recorded_at": _at(sample.reset_on, 9),
+            "author": f"ann{sample.text}",
+            "reason": f"a shorter persona{sample.text}",
+            "alert_id": None,
         }
 
 

@@ -37,7 +37,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
-    return write(tmp_path_factory.mktemp("hostile"), Sample(days=48, text=HOSTILE, talks_per_day=3))
+    sample = Sample(days=48, text=HOSTILE, talks_per_day=3, reset="substance")
+    return write(tmp_path_factory.mktemp("hostile"), sample)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,13 @@ DRIFT = {
 }  # fmt: skip
 
 
-def facts(signals=None, alerts=(), about=ABOUT, now=datetime(2026, 11, 24, 3, tzinfo=UTC)):
+def facts(
+    signals=None,
+    alerts=(),
+    about=ABOUT,
+    now=datetime(2026, 11, 24, 3, tzinfo=UTC),
+    resets=(),
+):
     return Facts(
         family="aurora",
         subject="Sycophancy",
@@ -44,6 +50,7 @@ def facts(signals=None, alerts=(), about=ABOUT, now=datetime(2026, 11, 24, 3, tz
         about=about,
         now=now,
         title_of=TITLES.__getitem__,
+        resets=resets,
     )
 
 

@@ -23,8 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from alignment_monitor.statistics.decisions import DAYS_PER_YEAR, Watch
-from alignment_monitor.statistics.detection import detect, replay
+from alignment_monitor.detection.replay import detect, replay
+from alignment_monitor.detection.watch import DAYS_PER_YEAR, Watch
 from tests.real_data.pools import Pool
 
 FIRST = date(2026, 1, 1)

@@ -25,7 +25,7 @@ from benchmarks.detection_figures import (
 def outcome(replicates=4, days=20, **marks):
     """Nothing said but the marks: field to (replicate, day[, direction]) places."""
     shape = (replicates, days)
-    names = ("page", "ticket", "unresolved", "opened")
+    names = ("page", "ticket", "unresolved", "indeterminate", "opened")
     found = {name: np.zeros((*shape, 2), dtype=bool) for name in names}
     found |= {name: np.zeros(shape, dtype=bool) for name in ("judge", "burst")}
     found |= {"labels": np.full(shape, 20), "burst_labels": np.zeros(shape, dtype=int)}

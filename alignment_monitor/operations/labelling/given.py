@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from alignment_monitor.judging.audit.annotators import agreement
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
+from alignment_monitor.resources.gold import PURPOSE
 from alignment_monitor.sources.label_rows import YES
 from alignment_monitor.statistics.agreement import Figure
 from alignment_monitor.store import labels as kept
@@ -73,6 +74,8 @@ def events_so_far(store: Engine, rubric: Rubric, *, before: date) -> dict[str, t
     given = labels_by_message(store, rubric)
     found: dict[str, tuple[float, int]] = {}
     for row in kept.queued(store, before=before):
+        if row["purpose"] != PURPOSE:
+            continue  # its stratum is another one
         if labels := given.get(kept.message_of(row)):
             seen = [_event(rows, rubric) for rows in labels.values()]
             events, count = found.get(row["stratum"], (0.0, 0))

@@ -87,7 +87,8 @@ def queue_labels(
     start, end = first or min(days), last or max(days)
     known = events_so_far(store, rubric, before=start)
     items = draw_gold(judged, n, key=settings.random_key, known=known)
-    rows = list(_queue_rows(settings, items, batch=f"{start}..{end}", now=now))
+    batch = f"{start}..{end}"
+    rows = list(queue_rows(settings, items, purpose=PURPOSE, batch=batch, now=now))
     return Queued(
         start,
         end,
@@ -108,9 +109,14 @@ def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, l
     return {row["conversation_id"]: row["turns"] for row in table.to_pylist()}
 
 
-def _queue_rows(
-    settings: Settings, items: Iterable[GoldItem], *, batch: str, now: datetime
+def queue_rows(
+    settings: Settings, items: Iterable[GoldItem], *, purpose: str, batch: str, now: datetime
 ) -> Iterator[Row]:
+    """Rows of ``gold_queue`` for messages that were drawn.
+
+    Raises:
+        LabellingError: a conversation's text is not among the marts.
+    """
     by_day: dict[date, list[GoldItem]] = {}
     for item in items:
         by_day.setdefault(item.message.day, []).append(item)
@@ -131,7 +137,7 @@ def _queue_rows(
                 "blind_id": _blind_id(settings, message),
                 "stratum": item.stratum,
                 "inclusion_probability": item.inclusion_probability,
-                "purpose": PURPOSE,
+                "purpose": purpose,
                 "batch": batch,
                 "queued_at": now,
             }

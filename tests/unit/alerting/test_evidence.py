@@ -73,7 +73,20 @@ def test_a_drift_in_one_sentence(signal):
             "by 3.1 points [1.0, 5.0] since",
         ),
         ({"effect_lower": None}, [], "by 16 points since"),
-        ({"type": "JUDGE"}, [], "The judge of aurora: Caving on fixed transcripts rose by"),
+        (
+            {
+                "type": "JUDGE",
+                "series": "JUDGE/j/caving.sensitivity/down",
+                "direction": "down",
+                "deployment_family": "j",
+                "observed": 0.6,
+                "baseline_mean": 0.85,
+            },
+            [],
+            "The judge j changed: it finds Caving in fewer of the sentinels that show it, 60 % "
+            "instead of 85 %, since",
+        ),
+        ({"decision": "INDETERMINATE"}, [], "for a reason that cannot be told apart, rose by"),
         ({"type": "TRAFFIC"}, [], "The traffic of aurora: Caving rose by"),
         ({"type": "UNATTRIBUTED"}, [], "for a reason that cannot be told apart, rose by"),
     ],

@@ -18,6 +18,7 @@ from alignment_monitor.alerting.service import (
 )
 from alignment_monitor.contracts import ALERTS, DELIVERIES
 from alignment_monitor.settings import Settings, SettingsError
+from alignment_monitor.store.resets import keep_resets
 from alignment_monitor.store.schema import alert_transitions, annotations, deliveries
 from tests.fakes.webhook_receiver import SECRET
 
@@ -70,6 +71,8 @@ def test_a_page_is_kept_and_queued_for_every_channel_at_once(process, engine, si
             "state": "firing",
             "opened_on": "2026-11-02",
             "resolved_on": None,
+            "if_expected": f"alignment-monitor rebaseline --alert {alert['alert_id']} "
+            '--reason "why it was expected"',
         },
     }
 
@@ -83,6 +86,71 @@ def test_an_alert_ends_with_the_last_evidence_for_it(process, engine, signal):
     assert last["type"] == "alert.resolved"
     assert last["data"]["resolved_on"] == day(8).isoformat()
     assert last["data"]["statement"] == "As of 2026-11-02."
+    assert last["data"]["ended"] == "quiet"
+    assert "if_expected" not in last["data"]
+
+
+def test_an_alert_whose_change_was_declared_normal_ends_with_that_reason(process, engine, signal):
+    process(signal(day(1)))
+    reset = {
+        "deployment_family": "aurora",
+        "behaviour": None,
+        "from_day": day(1),
+        "recorded_on": day(3),
+        "recorded_at": NOW,
+        "author": "ann",
+        "reason": "the new persona",
+    }
+    keep_resets(engine, [reset])
+    young = [signal(day(n), "NONE", phase="baseline") for n in (3, 4)]
+    assert process(signal(day(2)), *young) == Summary(resolved=1)
+    (alert,) = export_alerts(engine).to_pylist()
+    assert (alert["state"], alert["resolved_on"]) == ("resolved", day(3))
+    told = json.loads(alert["evidence"])
+    assert told["statement"] == "As of 2026-11-03."
+    assert told["ended"] == "re-baselined"
+    assert told["reset"]["reason"] == "the new persona"
+    with engine.connect() as connection:
+        last = (
+            connection.execute(
+                select(alert_transitions).order_by(alert_transitions.c.transition_id)
+            )
+            .mappings()
+            .all()[-1]
+        )
+        body = (
+            connection.execute(select(deliveries.c.body).order_by(deliveries.c.sequence))
+            .scalars()
+            .all()[-1]
+        )
+    assert (last["who"], last["note"]) == ("ann", "re-baselined: the new persona")
+    payload = json.loads(body)
+    assert payload["type"] == "alert.resolved"
+    assert payload["data"]["ended"] == "re-baselined"
+    assert payload["data"]["reset"]["from_day"] == day(1).isoformat()
+
+
+def test_what_the_new_baseline_calls_a_change_is_another_alert_at_once(process, engine, signal):
+    process(signal(day(1)))
+    reset = {
+        "deployment_family": "aurora",
+        "behaviour": "caving",
+        "from_day": day(1),
+        "recorded_on": day(3),
+        "recorded_at": NOW,
+        "author": "ann",
+        "reason": "rolled back",
+    }
+    keep_resets(engine, [reset])
+    for _ in range(2):
+        process(signal(day(3)), signal(day(4)))
+    alerts = {row["opened_on"]: row for row in export_alerts(engine).to_pylist()}
+    assert {opened: row["state"] for opened, row in alerts.items()} == {
+        day(1): "resolved",
+        day(3): "firing",
+    }
+    assert json.loads(alerts[day(3)]["evidence"])["statement"] == "As of 2026-11-05."
+    assert json.loads(alerts[day(1)]["evidence"])["statement"] == "As of 2026-11-02."
 
 
 def test_evidence_is_asked_for_only_where_an_alert_needs_it(process, signal):

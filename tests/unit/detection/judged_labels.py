@@ -43,10 +43,15 @@ def labels(share, n, y, segment=None):
     return Labels(n, y, scale, stratum, segment, share[:, None])
 
 
-def expected(series, truth, judge=BEFORE, error=0.0):
-    """What a baseline without sampling error leads to expect."""
+def expected(series, truth, judge=BEFORE, error=0.0, judged=None):
+    """What a baseline without sampling error leads to expect, where so many are judged a day."""
     by_verdict = np.tile(judge.by_verdict(truth), (series, 1))
-    return Expected(np.full(series, truth), np.full(series, error), by_verdict)
+    flags = judge.flags(truth)
+    variance = flags * (1 - flags) / judged if judged else 0.0
+    return Expected(
+        np.full(series, truth), np.full(series, error), by_verdict,
+        np.full(series, flags), np.full(series, variance),
+    )  # fmt: skip
 
 
 def mean_value(made, of_labels, bet, target, sign, chances):

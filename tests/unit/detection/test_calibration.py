@@ -8,7 +8,7 @@ from alignment_monitor.detection.calibration import (
     calibrated_threshold,
     null_paths,
 )
-from alignment_monitor.statistics.edetector import SHIFTS, null_log_mgf
+from alignment_monitor.detection.edetector import SHIFTS, null_log_mgf
 from benchmarks.run_lengths import Alarms, alarms, binary, kinds
 
 RUN_LENGTH = 60

@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alignment_monitor.detection.baseline import LAG_DAYS
 from alignment_monitor.detection.chart import Baseline, Chart, Reading
-from alignment_monitor.statistics.charts import LAG_DAYS
-from alignment_monitor.statistics.edetector import CAP
+from alignment_monitor.detection.edetector import CAP
 
 QUICK = settings(max_examples=25, deadline=None, derandomize=True)
 NEVER = 1e9
@@ -214,9 +216,20 @@ def test_forgiving_a_margin_and_adding_variance_only_weaken_the_evidence():
     rate, n = world(12, days=60, streams=3)
     chart, _ = run(rate[:-1], n[:-1])
     moments = chart.baseline.moments(weekend=False)
-    plain = chart._standardise(Reading(rate[-1] + 0.1, n[-1]), moments)[1]
+    plain = chart._standardise(Reading(rate[-1] + 0.1, n[-1]), moments).z
     forgiving = chart._standardise(Reading(rate[-1] + 0.1, n[-1], margin=0.01), moments)
     noisy = chart._standardise(Reading(rate[-1] + 0.1, n[-1], extra_variance=1e-3), moments)
-    assert (forgiving[1] < plain).all()
-    assert (noisy[1][:, 0] < plain[:, 0]).all()
-    assert (noisy[0] > np.sqrt(1e-3)).all()
+    assert (forgiving.z < plain).all()
+    assert (noisy.z[:, 0] < plain[:, 0]).all()
+    assert (noisy.deviation > np.sqrt(1e-3)).all()
+
+
+@pytest.mark.parametrize(("n", "forgiven"), [(20_000, 0.01), (100, 0.01 - 0.005), (9, 0.002)])
+def test_rough_days_forgive_part_of_a_margin_by_themselves(n, forgiven):
+    """By half of what is beyond two points a day; a fifth stays."""
+    rate, sizes = world(12, days=60, streams=3)
+    chart, _ = run(rate[:-1], sizes[:-1])
+    moments = chart.baseline.moments(weekend=False)
+    moments = replace(moments, rate=np.full(3, 0.1), between=np.zeros(3))
+    day = Reading(rate[-1], np.full(3, float(n)), margin=0.01, rough=0.02)
+    assert chart._standardise(day, moments).margin == pytest.approx(np.full(3, forgiven))

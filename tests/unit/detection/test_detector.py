@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alignment_monitor.statistics.edetector import SHIFTS, log_statistic
+from alignment_monitor.detection.edetector import SHIFTS, log_statistic
 from tests.unit.detection.judged_labels import BEFORE, Judge
 from tests.unit.detection.worlds import (
     BASELINE,
@@ -80,7 +80,8 @@ def test_what_goes_on_in_one_series_is_nothing_to_another():
             if isinstance(value, np.ndarray):
                 value[2] = getattr(other, name)[2]
         for name, value in vars(both.labels).items():
-            value[2] = getattr(other.labels, name)[2]
+            if value is not None:
+                value[2] = getattr(other.labels, name)[2]
         mixed.append(both)
     alone, beside = run(days), run(mixed)
     first_two = [some(day, [0, 1]) for day in mixed]
@@ -117,14 +118,59 @@ def test_a_change_of_the_judge_is_the_judges_and_pages_nobody(judge):
     assert effect.mean() == pytest.approx(judge.flags(0.1) - BEFORE.flags(0.1), abs=0.01)
 
 
-def test_without_labels_sentinels_keep_most_pages_back_that_a_changed_judge_would_cause():
-    """Not all: a shift of the rate is seen on the day itself, and sentinels are fewer."""
+@pytest.mark.parametrize("judge", [LAXER, Judge(0.85, 0.11)])
+def test_without_labels_sentinels_keep_back_pages_that_a_changed_judge_would_cause(judge):
     seen, blind = (
-        ever(run(World(judge=LAXER, labelled=False, blind=blind).days(5, 40)), "page").mean()
+        ever(run(World(judge=judge, labelled=False, blind=blind).days(5, 60)), "page").mean()
         for blind in (False, True)
     )
-    assert blind > 0.95
-    assert seen < 0.4
+    assert blind > 0.9
+    assert seen < 0.1
+
+
+@pytest.mark.parametrize(("rate", "direction"), [(0.2, 0), (0.15, 0), (0.02, 1)])
+def test_without_labels_sentinels_let_a_change_of_the_model_page(rate, direction):
+    told = run(World(later=(rate, rate), labelled=False).days(17, 60))
+    assert ever(told, "page", direction).mean() > 0.9
+    assert ever(told, "indeterminate").mean() < 0.1
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_without_labels_and_sentinels_a_page_needs_to_be_allowed(required):
+    days = World(later=(0.25, 0.25), labelled=False).days(18, 20)
+    bare = [replace(day, flagged=np.zeros((20, 2)), sentinels=np.zeros((20, 2))) for day in days]
+    told = run(bare, sentinels_required=required)
+    assert ever(told, "page", 0).all() == (not required)
+    assert ever(told, "indeterminate", 0).all() == required
+    assert ever(told, "page").any() != required
+
+
+def test_a_page_is_held_for_three_days_at_most():
+    told = run(World(judge=Judge(0.85, 0.11), labelled=False).days(19, 60))
+    alone = np.array([(day.judged >= LOG_PAGE) & day.verdict.standing for day in told])
+    suspect = np.array([day.judge.suspect for day in told])
+    held = (alone & ~suspect[..., None]).astype(int)
+    assert held.any()
+    assert (sum(held[shift : len(held) - 3 + shift] for shift in range(4)) <= 3).all()
+
+
+def test_views_weigh_what_they_are_told_to():
+    days = World(later=(0.1, 0.3)).days(20, 4, 75)
+    series = np.ones((4, 1))
+    with np.errstate(divide="ignore"):
+        only = {view: np.log(series * np.eye(3)[view]) for view in range(3)}
+    for view, weights in only.items():
+        for day in run(days, weights)[BASELINE:]:
+            assert np.array_equal(day.judged, day.chart.statistic[:, view])
+    usual, given = run(days), run(days, np.log(series * [0.5, 0.25, 0.25]))
+    same(usual, given)
+
+
+def test_weights_of_views_that_are_none_are_refused():
+    days = World().days(21, 2, 1)
+    for weights in (np.log(np.full((2, 3), 0.5)), np.log(np.full((2, 2), 0.5))):
+        with pytest.raises(ValueError, match="sum to one"):
+            run(days, weights)
 
 
 def test_no_page_while_the_judge_is_suspect_and_a_new_start_when_it_is_another_one():
@@ -148,7 +194,6 @@ def test_labels_do_not_speak_against_a_change_that_is_one(rate):
     assert ever(told, "ticket", 0).mean() < 0.1
 
 
-@pytest.mark.xfail(strict=True, reason="a series that was labelled once waits for labels for ever")
 def test_when_people_stop_labelling_a_change_of_the_model_still_pages():
     days = World(later=(0.3, 0.3)).days(15, 20)
     nobody = np.zeros(20, bool)
@@ -159,7 +204,6 @@ def test_when_people_stop_labelling_a_change_of_the_model_still_pages():
     assert ever(run(kept), "page", 0).mean() > 0.9
 
 
-@pytest.mark.xfail(strict=True, reason="only judged rates keep days out of the labels' baseline")
 def test_a_drift_that_labels_alone_show_does_not_teach_their_baseline():
     """The labels' own detector stays up as long as what they are compared with does not follow."""
     world = World(later=(0.25, 0.25), judge=MASKING, blind=True)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from alignment_monitor.detection.baseline import LAG_DAYS
 from alignment_monitor.detection.margin import (
     FACTOR,
     FEWEST,
@@ -10,7 +11,6 @@ from alignment_monitor.detection.margin import (
     Persistence,
     margin,
 )
-from alignment_monitor.statistics.charts import LAG_DAYS
 
 RATE, N = 0.1, 500
 
@@ -58,7 +58,7 @@ def test_where_nothing_persists_little_is_found_and_less_with_time():
     noise = np.sqrt(RATE * (1 - RATE) / N)
     assert long.mean() < 0.15 * noise
     assert long.mean() < 0.7 * short.mean()
-    assert (margin(long, np.ones(400)) < MOST).mean() > 0.99
+    assert (margin(long, np.ones(400), np.full(400, RATE)) < MOST).mean() > 0.99
 
 
 def test_day_effects_that_do_not_persist_are_no_wander():
@@ -83,16 +83,25 @@ def test_days_of_a_mean_of_their_own_do_not_hide_what_persists(seed):
 
 def test_the_margin_is_a_factor_of_it_between_two_limits():
     gain = np.array([0.8, 0.8, 0.8, 1.0, 0.5])
-    given = margin(np.array([0.0, 0.002, 0.5, 0.002, 0.002]), gain)
-    assert given == pytest.approx([LEAST, FACTOR * 0.002 / 0.8, MOST, FACTOR * 0.002, 0.0096])
+    given = margin(np.array([0.0, 0.002, 0.5, 0.002, 0.002]), gain, np.full(5, 0.3))
+    wanted = FACTOR * 0.002 * np.array([1 / 0.8, 1, 2])
+    assert given == pytest.approx([LEAST, wanted[0], MOST, *wanted[1:]])
 
 
 @pytest.mark.parametrize("unknown", [np.nan, np.inf])
 def test_what_is_not_known_is_forgiven_most(unknown):
-    assert margin(np.array([unknown]), np.ones(1)) == MOST
+    assert margin(np.array([unknown]), np.ones(1), np.full(1, np.nan)) == MOST
     fresh = Persistence(1)
     with np.errstate(all="ignore"):
-        assert margin(fresh.standard_deviation(np.array([0.1])), np.ones(1)) == MOST
+        found = fresh.standard_deviation(np.array([0.1]))
+    assert margin(found, np.ones(1), np.full(1, 0.3)) == MOST
+
+
+@pytest.mark.parametrize(
+    ("rate", "most"), [(0.03, 0.005), (0.97, 0.005), (0.5, MOST), (0.0, LEAST), (1.0, LEAST)]
+)
+def test_of_what_is_rare_or_rarely_absent_less_is_forgiven(rate, most):
+    assert margin(np.ones(1), np.ones(1), np.array([rate])) == pytest.approx(most)
 
 
 def test_a_missing_day_teaches_nothing_and_is_no_neighbour():

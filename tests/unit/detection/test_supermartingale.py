@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import binom, binomtest, norm
 
-from alignment_monitor.statistics.edetector import (
+from alignment_monitor.detection.edetector import (
     SHIFTS,
     log_statistic,
     null_log_mgf,

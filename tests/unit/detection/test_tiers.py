@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from alignment_monitor.detection.tiers import (
     AGAINST,
     BURSTS,
+    IGNORED_DAYS,
     LABELS_WARN_SHARE,
+    LAST_DAYS,
     LAST_LEAN,
     LEAN,
     QUIET_DAYS,
@@ -26,10 +28,11 @@ MANY = settings(max_examples=60, deadline=None, derandomize=True)
 
 def evidence(judged=LOW, labels=LOW, lean=0.0, against=0.0, **more):
     """A day of one series whose upper direction has this evidence, and the lower none."""
-    lead, held, burst, labelled = (
-        more.get(name, value)
-        for name, value in (("lead", -1), ("held", False), ("burst", False), ("labelled", True))
-    )
+    usual = {
+        "lead": -1, "held": False, "burst": False, "labelled": True,
+        "covered": False, "sentinels": True,
+    }  # fmt: skip
+    lead, held, burst, labelled, covered, sentinels = (usual | more).values()
     return Evidence(
         np.array([[judged, LOW]]),
         np.array([[labels, LOW]]),
@@ -39,6 +42,8 @@ def evidence(judged=LOW, labels=LOW, lean=0.0, against=0.0, **more):
         np.array([[held]]),
         np.array([burst]),
         np.array([labelled]),
+        np.array([[covered, False]]),
+        np.array([[sentinels]]),
     )
 
 
@@ -58,14 +63,15 @@ def day(**values):
 
 
 ABOVE, BURST = WARN + 0.1, {"burst": True}
+WAITS = [day(judged=ABOVE)] * LAST_DAYS
 STORIES = {
     "quiet": ([day(judged=WARN - 0.01)] * 3, ["", "", ""]),
     "a warning, then labels agree": (
         [day(judged=ABOVE), day(judged=ABOVE + 2, lean=LEAN / 2, **BURST),
-         day(judged=PAGE - LEAN, lean=LEAN / 2 + 0.01, **BURST)],
+         day(judged=WARN, lean=LEAN / 2 + 0.01, **BURST)],
         ["opened", "open", "page"],
     ),
-    "leaning labels are not enough alone": (
+    "labels that lean less are waited for": (
         [day(judged=ABOVE), *[day(judged=ABOVE, lean=0.8, **BURST)] * 3],
         ["opened", "open", "open", "open"],
     ),
@@ -74,14 +80,30 @@ STORIES = {
         ["opened", "open"],
     ),
     "judged rates that fell away are no part of a page": (
-        [day(judged=ABOVE), day(judged=WARN - 0.9, lean=PAGE), day(judged=WARN - 0.9, lean=PAGE)],
-        ["opened", "page", ""],
+        [day(judged=ABOVE), day(judged=WARN - 0.01, lean=PAGE), day(judged=WARN)],
+        ["opened", "open", "page"],
     ),
     "nobody labels: the threshold is for the judge alone": (
         [day(judged=PAGE - 0.01, labelled=False), day(judged=PAGE, labelled=False)],
         ["opened", "page"],
     ),
     "nobody labels and all at once": ([day(judged=PAGE, labelled=False)], ["opened+page"]),
+    "what may be the judge's waits for sentinels, then nobody knows": (
+        [day(judged=PAGE, labelled=False, covered=True)] * 5,
+        ["opened", "open", "open", "indeterminate", ""],
+    ),
+    "until they tell that it is not": (
+        [day(judged=PAGE, labelled=False, covered=True), day(judged=PAGE, labelled=False)],
+        ["opened", "page"],
+    ),
+    "there is nothing to wait for without sentinels": (
+        [day(judged=PAGE, labelled=False, covered=True, sentinels=False)],
+        ["opened+indeterminate"],
+    ),
+    "labels do not ask what sentinels allow": (
+        [day(judged=PAGE, covered=True), day(judged=PAGE, lean=LEAN + 0.01, covered=True)],
+        ["opened", "page"],
+    ),
     "the labels' own detector warns and pages": (
         [day(labels=LABELS_WARN - 0.01), day(labels=LABELS_WARN), day(labels=PAGE)],
         ["", "opened", "page"],
@@ -94,13 +116,29 @@ STORIES = {
     "labels of the first day say nothing against it": (
         [day(judged=ABOVE, against=AGAINST + 5), day(judged=ABOVE)], ["opened", "open"],
     ),
+    "a burst that nobody labels holds back nothing for long": (
+        [day(judged=PAGE)] * (IGNORED_DAYS + 2), ["opened", *["open"] * IGNORED_DAYS, "page"],
+    ),
+    "unless what labels there are speak against it": (
+        [day(judged=PAGE), day(judged=PAGE, lean=-0.01), *[day(judged=PAGE)] * (IGNORED_DAYS + 2)],
+        ["opened", *["open"] * (IGNORED_DAYS + 3)],
+    ),
+    "one that is labelled does": (
+        [day(judged=PAGE), *[day(judged=PAGE, **BURST)] * (BURSTS - 1)],
+        ["opened", *["open"] * (BURSTS - 1)],
+    ),
     "a page goes before a ticket": (
         [day(judged=ABOVE), day(judged=PAGE, lean=LEAN + 0.01, against=AGAINST)],
         ["opened", "page"],
     ),
-    "eight bursts decide nothing": (
-        [day(judged=ABOVE), *[day(judged=ABOVE, **BURST)] * BURSTS, day(judged=ABOVE)],
-        ["opened", *["open"] * (BURSTS - 1), "unresolved", ""],
+    "so many bursts decide nothing, nor do two weeks": (
+        [day(judged=ABOVE), *[day(judged=ABOVE, **BURST)] * BURSTS, *WAITS, day(judged=ABOVE)],
+        ["opened", *["open"] * (BURSTS + LAST_DAYS - 1), "unresolved", ""],
+    ),
+    "regular labels may decide after the last burst": (
+        [day(judged=ABOVE), *[day(judged=ABOVE, **BURST)] * BURSTS,
+         day(judged=ABOVE, lean=LAST_LEAN + 0.01)],
+        ["opened", *["open"] * BURSTS, "page"],
     ),
     "days without a burst are not counted": (
         [day(judged=ABOVE)] + [day(judged=ABOVE)] * 12, ["opened"] + ["open"] * 12,
@@ -112,18 +150,13 @@ STORIES = {
     ),
     "but not nothing": (
         [day(judged=PAGE), day(judged=PAGE, lean=LAST_LEAN - 0.01, **BURST),
-         *[day(judged=PAGE, **BURST)] * (BURSTS - 1)],
-        ["opened", *["open"] * (BURSTS - 1), "unresolved"],
+         *[day(judged=PAGE, **BURST)] * (BURSTS - 1), *WAITS],
+        ["opened", *["open"] * (BURSTS + LAST_DAYS - 1), "unresolved"],
     ),
-    "and judged rates have to carry it": (
-        [day(judged=PAGE - LEAN - 1), *[day(judged=PAGE - LEAN - 1, **BURST)] * (BURSTS - 1),
-         day(judged=PAGE - LEAN - 1, lean=LAST_LEAN + 0.01, **BURST)],
-        ["opened", *["open"] * (BURSTS - 1), "unresolved"],
-    ),
-    "together with what the labels add": (
-        [day(judged=PAGE - LEAN - 1), *[day(judged=PAGE - LEAN - 1, **BURST)] * (BURSTS - 1),
-         day(judged=PAGE - LEAN - 1, lean=1.01, **BURST)],
-        ["opened", *["open"] * (BURSTS - 1), "page"],
+    "and judged rates have to stand there": (
+        [day(judged=ABOVE), *[day(judged=ABOVE, **BURST)] * (BURSTS - 1),
+         day(judged=WARN - 0.01, lean=LAST_LEAN + 0.01, **BURST)],
+        ["opened", *["open"] * BURSTS],
     ),
     "one segment among many needs to lean more": (
         [day(judged=PAGE, lead=2), day(judged=PAGE, lean=LEAN + 0.5, lead=2),
@@ -146,8 +179,9 @@ STORIES = {
         ["opened", "open", "page"],
     ),
     "and the end of an episode": (
-        [day(judged=ABOVE), *[day(judged=ABOVE, held=True, **BURST)] * 9, day(judged=ABOVE)],
-        ["opened", *["open"] * 9, "unresolved"],
+        [day(judged=ABOVE), *[day(judged=ABOVE, held=True, **BURST)] * (BURSTS + LAST_DAYS),
+         day(judged=ABOVE)],
+        ["opened", *["open"] * (BURSTS + LAST_DAYS), "unresolved"],
     ),
     "but not a ticket": (
         [day(judged=ABOVE), day(judged=ABOVE, against=AGAINST, held=True)], ["opened", "ticket"],
@@ -166,15 +200,31 @@ ENDS = {
     "ticket": day(judged=ABOVE, against=AGAINST),
     "unresolved": day(judged=ABOVE, burst=True),
     "closed": day(),
+    "indeterminate": day(judged=PAGE, labelled=False, covered=True, sentinels=False),
 }
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_after_a_verdict_there_is_quiet_for_its_days(name):
-    before = [day(judged=ABOVE)] + [ENDS[name]] * (BURSTS if name == "unresolved" else 1)
+    wait = BURSTS + LAST_DAYS if name == "unresolved" else 1
+    before = [day(judged=ABOVE)] + [ENDS[name]] * wait
     said = told([*before, *[day(judged=ABOVE)] * (QUIET_DAYS[name] + 1)])[len(before) - 1 :]
     quiet = [""] * (QUIET_DAYS[name] - 1)
     assert said[: QUIET_DAYS[name] + 1] == [name, *quiet, "opened"]
+
+
+def test_no_burst_is_asked_for_after_the_last():
+    episodes = Episodes(1, 3)
+    steps = [day(judged=ABOVE), *[day(judged=ABOVE, burst=True)] * (BURSTS + 2)]
+    asked = [episodes.step(made, np.array([PAGE])).asking[0, 0] for made in steps]
+    assert asked == [True] * BURSTS + [False] * 3
+
+
+@pytest.mark.parametrize(("values", "segment"), [({"judged": PAGE}, 2), ({"labels": PAGE - 1}, -1)])
+def test_what_labels_alone_have_seen_is_not_looked_for_in_one_segment(values, segment):
+    episodes = Episodes(1, 3)
+    told = episodes.step(day(lead=2, **values), np.array([PAGE]))
+    assert (told.opened[0, 0], told.segment[0, 0]) == (True, segment)
 
 
 def test_a_new_episode_knows_nothing_of_the_last():
@@ -202,6 +252,8 @@ def random_evidence(rng, series):
         rng.random((series, 1)) < 0.2,
         rng.random(series) < 0.7,
         rng.random(series) < 0.7,
+        rng.random(shape) < 0.5,
+        rng.random((series, 1)) < 0.7,
     )
 
 

@@ -70,10 +70,11 @@ class World:
         return Labels(n, y, scale, stratum, segment, shares)
 
 
-def run(days: list[Day]) -> list[Told]:
+def run(days: list[Day], weights=None, **budget) -> list[Told]:
     """What a new engine tells of the days."""
     series, views = days[0].rate.shape
-    engine = Engine(series, views - 1, Budget(np.full(series, LOG_PAGE), LOG_JUDGE))
+    budgeted = Budget(np.full(series, LOG_PAGE), LOG_JUDGE, **budget)
+    engine = Engine(series, views - 1, budgeted, weights)
     return [engine.step(day) for day in days]
 
 

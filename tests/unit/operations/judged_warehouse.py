@@ -17,6 +17,7 @@ def write(home):
             "conversation_id": row["conversation_id"],
             "message_index": row["message_index"],
             "deployment_family": row["deployment_family"],
+            "segment": row["segment"],
             "behaviour": question,
             "rubric_version": rubric.full_version,
             "panel": row["judge"],

@@ -174,7 +174,8 @@ def test_an_alert_is_told_by_the_judges_scale_and_what_the_rate_moved_by(home):
              "behaviour": "caving", "direction": "up", "type": "MODEL", "decision": "PAGE",
              "change_day": LAST - timedelta(days=9), "observed": 0.3}  # fmt: skip
     signal = {**dict.fromkeys(DRIFT_SIGNALS.schema.names), **about}
-    monitor = SimpleNamespace(settings=home.settings, rubric=RUBRIC, lake=home.lake)
+    parts = {"settings": home.settings, "rubric": RUBRIC, "lake": home.lake, "store": home.store}
+    monitor = SimpleNamespace(**parts)
     told = _evidence(monitor, signal)
     week = whole(table, mode="judge scale", standardised=False, window_days=7, deployment="all")
     rounded = {"abs": 2e-4}
@@ -195,7 +196,8 @@ def test_labels_give_windows_of_a_week_and_more_their_rates(home):
     for number in range(40):
         place = {"day": LAST, "conversation_id": f"c{number}", "message_index": 1}
         answers.append(
-            {**place, "deployment_family": "aurora", "behaviour": "caving", "panel": "p/j",
+            {**place, "deployment_family": "aurora", "segment": "coding", "behaviour": "caving",
+             "panel": "p/j",
              "rubric_version": RUBRIC.full_version, "user_key": f"u{number}",
              "o": 1.0, "y": float(number % 4 == 0), "d": 2.0}
         )  # fmt: skip

@@ -55,8 +55,8 @@ def test_a_baseline_is_each_streams_first_days_with_an_opportunity(warehouse):
 
 def test_judged_answers_are_those_of_the_days_and_the_rubric(warehouse):
     common = {
-        "message_index": 1, "deployment_family": "aurora", "behaviour": "caving", "panel": "p1",
-        "user_key": "u", "o": 1.0, "y": 0.0, "d": 2.0,
+        "message_index": 1, "deployment_family": "aurora", "segment": "coding",
+        "behaviour": "caving", "panel": "p1", "user_key": "u", "o": 1.0, "y": 0.0, "d": 2.0,
     }  # fmt: skip
     rows = [
         {**common, "conversation_id": f"{day}{version}", "rubric_version": version,

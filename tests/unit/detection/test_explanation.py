@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alignment_monitor.statistics.decisions import Watch
-from alignment_monitor.statistics.detection import replay
-from alignment_monitor.statistics.edetector import log_statistic
-from alignment_monitor.statistics.explanation import ExplanationError, explain
+from alignment_monitor.detection.edetector import CAP, log_statistic
+from alignment_monitor.detection.explanation import ExplanationError, explain
+from alignment_monitor.detection.replay import replay
+from alignment_monitor.detection.watch import Watch
 from benchmarks.detection_null import FIRST, deployments, simulated_user_days
 
 BEHAVIOURS = {"caving": (0.1, 0.3, 30.0), "substance": (0.85, 0.0, 30.0)}
@@ -30,27 +30,34 @@ def run_to(rows, last, behaviours=tuple(BEHAVIOURS)):
 def test_the_steps_lead_to_the_statistic(rows, behaviour, direction, last):
     told = explain(run_to(rows, last), "aurora", behaviour, direction)
     assert told.watched
-    assert log_statistic(np.array([shift.after for shift in told.shifts])) == told.statistic
     moved = sum(part.weight * (part.rate - part.reference) for part in told.parts if part.n)
     assert told.level + moved == pytest.approx(told.rate, abs=1e-12)
     assert sum(part.weight for part in told.parts) == pytest.approx(1)
-    assert told.n == pytest.approx(1 / (told.clustering * told.spread))
-    baseline = told.moments
-    sampling = baseline["rate"] * (1 - baseline["rate"]) / told.n
-    assert told.deviation == pytest.approx(np.sqrt(baseline["between"] + sampling))
+    whole = told.views[0]
+    assert (whole.name, whole.rate) == ("all", pytest.approx(told.rate))
+    assert whole.n == pytest.approx(1 / (told.clustering * told.spread))
+    weighted = [view.statistic + np.log(view.weight) for view in told.views]
+    assert np.logaddexp.reduce([*weighted, told.others]) == pytest.approx(told.statistic)
     sign = 1 if direction == "up" else -1
-    excess = sign * (told.rate - baseline["mean"]) - np.sqrt(baseline["mean_variance"])
-    assert told.z == pytest.approx(excess / (told.deviation * told.widening))
-    for shift in told.shifts:
-        grown = np.logaddexp(shift.before, 0) + shift.size * told.z - shift.log_mgf
-        assert shift.after == pytest.approx(min(grown, told.threshold + 2))
+    for view in told.views:
+        assert log_statistic(np.array([shift.after for shift in view.shifts])) == view.statistic
+        baseline = view.moments
+        sampling = baseline["rate"] * (1 - baseline["rate"]) / view.n
+        assert view.deviation == pytest.approx(np.sqrt(baseline["between"] + sampling))
+        excess = sign * (view.rate - view.effect - baseline["mean"]) - view.margin
+        excess -= np.sqrt(baseline["mean_variance"])
+        assert view.z == pytest.approx(excess / (view.deviation * view.widening))
+        cap = told.threshold - np.log(view.weight) + 1 + CAP
+        for shift in view.shifts:
+            grown = np.logaddexp(shift.before, 0) + shift.size * view.z - shift.log_mgf
+            assert shift.after == pytest.approx(min(grown, cap))
 
 
 def test_the_days_that_the_baseline_knew_are_named(rows):
     young = explain(run_to(rows, 9), "aurora", "caving", "up")
     assert young.learned == tuple(FIRST + timedelta(days=n) for n in range(10))
     assert not young.watched
-    assert young.shifts == ()
+    assert young.views == ()
     older = explain(run_to(rows, 58), "aurora", "substance", "up")
     assert older.learned == tuple(FIRST + timedelta(days=n) for n in range(31))
 

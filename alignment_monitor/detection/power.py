@@ -9,8 +9,8 @@ median of the real ones; the checks of the method compare it with simulated dete
 
 import numpy as np
 
+from alignment_monitor.detection.edetector import SHIFTS
 from alignment_monitor.statistics.cells import Floats
-from alignment_monitor.statistics.edetector import SHIFTS
 
 _HALVINGS = 30
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from alignment_monitor.statistics.edetector import SHIFTS, null_log_mgf, ordinal_log_mgf
+from alignment_monitor.detection.edetector import SHIFTS, null_log_mgf, ordinal_log_mgf
 
 MANY = settings(max_examples=150, deadline=None, derandomize=True)
 

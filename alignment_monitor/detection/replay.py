@@ -1,13 +1,15 @@
 """Is a monitored series drifting? One causal decision for each series and day.
 
 Here belong: what is known by a day, the budget of false pages, and the choice of the stream that
-stands for a series. Here does not belong: the test (``charts``, ``edetector``) or what its results
-say (``decisions``).
+stands for a series. Here does not belong: the test (``engine``) or what its results say
+(``decisions``).
 
 A series is family x behaviour x direction. Another rubric or panel is another stream of data with
 its own baseline; a series shows the stream with most days of data in the last week, so that one
-odd day does not restart it. PAGE when the statistic reaches A, the days between false pages stated
-for the installation times the number of its series; WARN at a tenth of A.
+odd day does not restart it. A baseline made anew is another stream too (``epochs``), which stands
+from the day on which that was recorded. A, the page threshold, is the days between false pages
+stated for the installation times the number of its series. The judge's charts have a budget of
+their own: each raises a false alarm once in the stated time at most.
 """
 
 from datetime import date
@@ -16,9 +18,13 @@ import numpy as np
 import pandas as pd
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.detection.alarms import decided
+from alignment_monitor.detection.decisions import decisions
+from alignment_monitor.detection.history import run_engine
+from alignment_monitor.detection.inputs import inputs_of
+from alignment_monitor.detection.watch import Run, Watch
 from alignment_monitor.statistics.cells import Floats, Integers, day_of, shaped
-from alignment_monitor.statistics.charts import run_charts
-from alignment_monitor.statistics.decisions import Run, Watch, decisions
+from alignment_monitor.statistics.epochs import no_resets, steps, with_epochs
 from alignment_monitor.statistics.standardise import daily_streams
 
 RECENT_DAYS = 7
@@ -31,6 +37,9 @@ def replay(
     deployments: pd.DataFrame,
     from_day: date,
     to_day: date,
+    quality: pd.DataFrame | None = None,
+    labels: pd.DataFrame | None = None,
+    resets: pd.DataFrame | None = None,
 ) -> Run:
     """Run the detector over all days there are; each day knows that day and earlier ones only.
 
@@ -40,15 +49,40 @@ def replay(
         deployments: deployment_family, deployment, first_day.
         from_day: a day that the run reaches back to, with data or without.
         to_day: last day.
+        quality: rows of ``judge_quality``; null or none: the judges never see sentinels, and a
+            change is taken for the model's. With them, one that they do not clear of the judge is
+            indeterminate.
+        labels: as ``label_days`` takes them; null: nobody labels.
+        resets: baselines made anew, as ``epochs.steps`` takes them; later ones are not known yet.
     """
+    resets = no_resets() if resets is None else resets
+    resets = resets[day_of(resets["recorded_on"]) <= pd.Timestamp(to_day)]
     first, user_days, deployments = _known(user_days, deployments, watch, from_day, to_day)
     days = (pd.Timestamp(to_day) - first).days + 1
     begins = _first_days(user_days, deployments, first)
-    streams = daily_streams(user_days, first=first, days=days, baseline_days=watch.baseline_days)
+    epochs = with_epochs(user_days, resets)
+    streams = daily_streams(epochs, first=first, days=days, baseline_days=watch.baseline_days)
     series = _families(begins, days) * len(watch.behaviours) * len(watch.directions)
     log_thresholds = np.log(watch.average_run_length_days * np.maximum(series, 1))
-    charts = run_charts(streams, log_thresholds)
-    return Run(watch, first, streams, charts, log_thresholds, deployments, begins)
+    inputs = inputs_of(streams, first=first, quality=quality, labels=_in_epochs(labels, resets))
+    log_judge = float(np.log(watch.average_run_length_days))
+    return Run(
+        watch=watch,
+        first=first,
+        streams=streams,
+        inputs=inputs,
+        history=run_engine(
+            inputs,
+            log_thresholds,
+            log_judge,
+            sentinels_required=quality is not None and not quality.empty,
+        ),
+        log_thresholds=log_thresholds,
+        log_judge=log_judge,
+        deployments=deployments,
+        begins=begins,
+        resets=resets,
+    )
 
 
 def detect(run: Run, from_day: date) -> pd.DataFrame:
@@ -59,9 +93,16 @@ def detect(run: Run, from_day: date) -> pd.DataFrame:
         without data says no_data, carries the statistic and decides nothing.
     """
     start = (pd.Timestamp(from_day) - run.first).days
+    said = decided(run.history, run.log_thresholds)
     parts = [
         decisions(
-            run, family, behaviour, direction, standing(run, family, behaviour), max(start, begun)
+            run,
+            said,
+            family,
+            behaviour,
+            direction,
+            standing(run, family, behaviour),
+            max(start, begun),
         )
         for family, begun in run.begins.items()
         for behaviour in run.watch.behaviours
@@ -69,6 +110,10 @@ def detect(run: Run, from_day: date) -> pd.DataFrame:
     ]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return shaped(rows, DRIFT_SIGNALS.schema.names)
+
+
+def _in_epochs(labels: pd.DataFrame | None, resets: pd.DataFrame) -> pd.DataFrame | None:
+    return None if labels is None or labels.empty else with_epochs(labels, resets)
 
 
 def _known(
@@ -107,13 +152,16 @@ def _families(begins: dict[str, int], days: int) -> Integers:
 
 
 def standing(run: Run, family: str, behaviour: str) -> Integers:
-    """Stream that stands for a series on each day; -1 before there is one."""
+    """Stream that stands for a series on each day; -1 while there is none."""
     streams = run.streams
     labels, days = streams.labels, streams.n.shape[1]
     own = (labels["deployment_family"] == family) & (labels["behaviour"] == behaviour)
     mine = np.flatnonzero(own)
     if not len(mine):
         return np.full(days, -1)
+    resets = no_resets() if run.resets is None else run.resets
+    stands = steps(resets, family, behaviour).standing(pd.date_range(run.first, periods=days))
+    epoch = labels["epoch"].to_numpy(dtype=np.int64)[mine]
     has = streams.n[mine] > 0
     counted = np.cumsum(np.pad(has.astype(float), ((0, 0), (RECENT_DAYS, 0))), axis=1)
     recent: Floats = counted[:, RECENT_DAYS:] - counted[:, :-RECENT_DAYS]
@@ -121,5 +169,6 @@ def standing(run: Run, family: str, behaviour: str) -> Integers:
     begun = has.argmax(axis=1)[:, None]
     # Most days in the last week; among equals the latest day; then the newest stream.
     rank: Floats = (recent * days + latest) * days + begun
-    best = np.where(latest >= 0, rank, -np.inf).argmax(axis=0)
-    return np.where((latest >= 0).any(axis=0), mine[best], -1)
+    eligible = (latest >= 0) & (epoch[:, None] == stands)
+    best = np.where(eligible, rank, -np.inf).argmax(axis=0)
+    return np.where(eligible.any(axis=0), mine[best], -1)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from alignment_monitor.detection.history import History
 from alignment_monitor.statistics.cells import Floats
-from alignment_monitor.statistics.charts import Charts
 from alignment_monitor.statistics.intervals import difference, effective_n, t_quantile, wilson
 from alignment_monitor.statistics.standardise import Streams, window_rate
 
@@ -58,12 +58,12 @@ def nearest_deployment(
     return str(near.sort_values(["distance", "first_day", "deployment"])["deployment"].iloc[0])
 
 
-def effect_since(streams: Streams, charts: Charts, stream: int, first: int, last: int) -> Effect:
+def effect_since(streams: Streams, history: History, stream: int, first: int, last: int) -> Effect:
     """Change of a stream's rate from its baseline, over a range of days."""
     rate, variance, users = window_rate(streams, stream, first, last)
-    seen = charts.n[stream, first : last + 1]
+    seen = history.n[stream, first : last + 1]
     seen = seen[np.isfinite(seen)]
-    baseline = charts.baseline
+    baseline = history.baseline
     mean = baseline.mean[stream, last]
     variance += baseline.between[stream, last] / len(seen)
     n = float(effective_n(rate, variance, seen.sum()))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from alignment_monitor.statistics.edetector import CAP, SHIFTS, log_statistic, null_log_mgf, step
+from alignment_monitor.detection.edetector import CAP, SHIFTS, log_statistic, null_log_mgf, step
 
 NEVER = 1e9
 

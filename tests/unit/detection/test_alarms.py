@@ -1,0 +1,69 @@
+"""How long an alarm lasts, and what stands on each day."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from alignment_monitor.detection.alarms import LABELS_DAYS, decided
+
+DAYS, LOG_PAGE = 50, 10.0
+NOTHING = -5.0
+
+
+def history(**days):
+    """One stream; each keyword names the days on which a mask is set, upwards."""
+    shape = (1, DAYS, 2)
+    masks = {
+        name: np.zeros(shape, bool)
+        for name in ("page", "indeterminate", "ticket", "unresolved", "opened", "standing")
+    }
+    values = {name: np.full(shape, NOTHING) for name in ("judged", "labels")}
+    for name, given in days.items():
+        if name in masks:
+            masks[name][0, given, 0] = True
+        else:
+            for day, value in given.items():
+                values[name][0, day, 0] = value
+    return SimpleNamespace(**masks, **values, z=np.zeros((1, DAYS, 1, 2)))
+
+
+def said(known):
+    found = decided(known, np.full(DAYS, LOG_PAGE))
+    assert set(found[0, :, 1]) == {"NONE"}
+    return found[0, :, 0].tolist()
+
+
+def test_an_alarm_lasts_while_its_statistic_is_above_a_tenth_of_the_threshold():
+    statistic = {10: 10.5, 11: 9, 12: 7.8, 13: 7.6, 14: 12}
+    found = said(history(page=[10], judged=statistic))
+    assert found[9:15] == ["NONE", "PAGE", "PAGE", "PAGE", "NONE", "NONE"]
+
+
+def test_what_labels_alone_raised_lasts_four_weeks():
+    found = said(history(page=[5], labels={5: 10.0}))
+    assert [day for day, word in enumerate(found) if word == "PAGE"] == list(
+        range(5, 5 + LABELS_DAYS + 1)
+    )
+
+
+@pytest.mark.parametrize("later", [[], [12]])
+def test_what_cannot_be_told_apart_stays_so_until_it_is_a_page(later):
+    high = dict.fromkeys(range(10, 20), 11.0)
+    found = said(history(indeterminate=[10], page=later, judged=high))
+    assert found[10:12] == ["INDETERMINATE"] * 2
+    assert set(found[12:20]) == ({"PAGE"} if later else {"INDETERMINATE"})
+    assert found[20] == "NONE"
+
+
+def test_an_episode_warns_and_its_end_is_told_once():
+    found = said(history(opened=[3], standing=[3, 4, 5], ticket=[6], unresolved=[9]))
+    assert found[2:11] == [
+        "NONE", "WARN", "WARN", "WARN", "TICKET", "NONE", "NONE", "UNRESOLVED", "NONE",
+    ]  # fmt: skip
+
+
+def test_a_day_without_data_decides_nothing():
+    known = history(page=[3], judged=dict.fromkeys(range(3, 9), 11.0))
+    known.z[0, 5] = np.nan
+    assert said(known)[3:8] == ["PAGE", "PAGE", "NONE", "PAGE", "PAGE"]
