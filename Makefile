@@ -7,7 +7,8 @@ STAMP := $(VENV)/.installed
 export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: demo test check bench bench-detection bench-model setup browser clean help
+.PHONY: demo test check bench bench-detection bench-model setup browser alertmanager \
+  clean help
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -28,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Simulate 60 days, run the whole pipeline, open the dashboard
 	@$(BIN)/alignment-monitor demo
 
-test: $(STAMP) browser check ## Lint, types, and all tests, including real Chromium
+test: $(STAMP) browser alertmanager check ## Lint, types, and all tests, with real Chromium
 	@$(BIN)/pytest -n 3 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
 
 check: $(STAMP) ## Lint and types
@@ -43,6 +44,15 @@ browser: ## Install Chromium for the page tests, where this machine lets us
 	      >/dev/null; } || \
 	  echo "Chromium is missing and cannot be installed here: page tests will be skipped." \
 	       "Install the package 'chromium' and run 'make test' again."
+
+alertmanager: ## Install a Prometheus Alertmanager for its tests, where this machine lets us
+	@command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    echo "Installing Alertmanager ..." && \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	      prometheus-alertmanager >/dev/null; } || \
+	  echo "Alertmanager is missing and cannot be installed here: its tests will be skipped." \
+	       "Install the package 'prometheus-alertmanager' and run 'make test' again."
 
 bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python benchmarks/detection_null.py

@@ -56,7 +56,7 @@ defs = dg.Definitions(
     ],
     jobs=[schedules.daily_monitoring, schedules.delivery_job],
     schedules=[schedules.daily, schedules.hourly_recheck, schedules.hourly_delivery],
-    sensors=[schedules.failed_run],
+    sensors=[schedules.failed_run, schedules.stale, schedules.dead_man],
     resources={"monitor": Monitor()},
     # The multiprocess executor imports everything anew for each step; judging is bound by the
     # judge, not by this process.

@@ -9,8 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from alignment_monitor.alerting.service import open_channels, raise_pipeline_alert
+from alignment_monitor.alerting.dead_man import ping
+from alignment_monitor.alerting.outlets import open_channels
+from alignment_monitor.alerting.service import raise_pipeline_alert
 from alignment_monitor.judging.batch.recheck import days_to_collect
+from alignment_monitor.operations.freshness import freshness
+from alignment_monitor.operations.heartbeat import heartbeat
+from alignment_monitor.operations.pipeline import PROCESS_TAG
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.sources.inbox import landed_at, stale_days
 
@@ -89,4 +94,31 @@ def failed_run(context: dg.RunFailureSensorContext, monitor: Monitor) -> None:
         channels=open_channels(monitor.settings),
         now=now,
         dashboard_url=monitor.settings.dashboard_url,
+        inputs={"kind": "failed_run", "run_id": run.run_id, "job": run.job_name},
     )
+
+
+@dg.sensor(
+    name="stale",
+    minimum_interval_seconds=1800,
+    default_status=_SENSORS,
+    description="No day completed in time is a PIPELINE alert, though no run failed.",
+)
+def stale(context: dg.SensorEvaluationContext, monitor: Monitor) -> dg.SkipReason:
+    """Look whether the newest completed day is too old; a dead daemon is cron's to notice."""
+    return dg.SkipReason(heartbeat(monitor.settings, datetime.now(UTC)).statement)
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[daily_monitoring],
+    name="dead_man",
+    default_status=_SENSORS,
+    description="A successful run pings alerts.dead_man_url_variable's address.",
+)
+def dead_man(context: dg.RunStatusSensorContext, monitor: Monitor) -> None:
+    """Ping for runs of the daemon, while days are fresh; a command pings for its own."""
+    if PROCESS_TAG in context.dagster_run.tags:
+        return
+    if not freshness(monitor.settings, datetime.now(UTC)).stale:
+        ping(monitor.settings.alerts)

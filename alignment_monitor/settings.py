@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from alignment_monitor.alerts_settings import Alerts
 from alignment_monitor.judging_settings import Acceptance, Judge, Judging, Section
 
 __all__ = ["Acceptance", "Judge", "Judging", "Settings", "SettingsError", "home_folder", "load"]
@@ -109,25 +110,6 @@ class Detection(Section):
         5.0, gt=0, description="stated mean time between false pages, whole installation"
     )
     windows: tuple[int, ...] = (1, 7, 28)
-
-
-class Webhook(Section):
-    """A receiver of signed alerts (Standard Webhooks)."""
-
-    kind: Literal["webhook"] = "webhook"
-    name: str
-    url: str | None = None
-    url_variable: str | None = Field(None, description="environment variable with the address")
-    secret_variable: str = Field(description="environment variable with the whsec_... secret")
-    timeout_seconds: float = 10.0
-
-
-class Alerts(Section):
-    """Who is told, and how stubbornly."""
-
-    channels: tuple[Webhook, ...] = ()
-    retry_base_seconds: float = 30.0
-    retry_limit: int = 12
 
 
 class Settings(Section):

@@ -28,6 +28,7 @@ def refresh_when_a_run_lands() -> None:
 page = st.navigation(
     [
         st.Page("views/overview.py", title="Overview", icon=":material/monitoring:", default=True),
+        st.Page("views/alerts.py", title="Alerts", icon=":material/notifications:"),
         st.Page("views/conversations.py", title="Conversations", icon=":material/forum:"),
         st.Page("views/judges.py", title="Judges", icon=":material/gavel:"),
         st.Page("views/health.py", title="Health", icon=":material/vital_signs:"),

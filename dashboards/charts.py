@@ -11,7 +11,9 @@ from datetime import date
 from typing import Any
 
 import altair as alt
+import chart_marks
 import pandas as pd
+from axes import FLOOR, QUIET_TITLE, moment, over_days
 from palette import ALARM, QUIET
 from wording import rate, short_day
 
@@ -22,10 +24,6 @@ STRIP, BAND = -12, -7
 NARROWEST_LABEL = 7
 """Days that an era must last for its name to fit above it."""
 TREND_HEIGHT, LEDGER_HEIGHT = 150, 220
-QUIET_TITLE: dict[str, Any] = {
-    "titleColor": QUIET, "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
-}  # fmt: skip
-FLOOR = alt.value("height")
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 """As wide as its column, while the plot keeps its height whatever stands above it."""
 PADDING = {"left": 0, "right": 8, "top": 4, "bottom": 4}
@@ -44,6 +42,7 @@ class Trend:
         colours: colour of each deployment.
         baseline: first and last day from which normal was learnt, if any.
         changes: (start day, sentence) of each open alert.
+        marks: (day, kind, label) of what was marked on the time line.
     """
 
     title: str
@@ -54,6 +53,7 @@ class Trend:
     colours: Mapping[str, str]
     baseline: tuple[date, date] | None = None
     changes: Sequence[tuple[date, str]] = ()
+    marks: Sequence[tuple[date, str, str]] = ()
 
     @property
     def span(self) -> tuple[date, date]:
@@ -64,7 +64,9 @@ class Trend:
 
 def trend(data: Trend) -> Any:
     """A behaviour over time: 7-day rate with its interval, single days, deployments, changes."""
-    layers = [*_baseline(data), *_eras(data), _daily(data), *_weekly(data), *_changes(data)]
+    marks = chart_marks.layers(data.marks, *data.span)
+    layers = [*_baseline(data), *_eras(data), *marks, _daily(data), *_weekly(data)]
+    layers += _changes(data)
     return alt.layer(*layers).properties(height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
 
 
@@ -78,6 +80,8 @@ def trend_alt(data: Trend) -> str:
         shown = rate(row["prevalence"], row["lower"], row["upper"])
         parts.append(f"Over the last 7 days {shown} of {row['n']} messages.")
     parts += [f"A change began on {short_day(day)}." for day, _ in data.changes]
+    first, last = data.span
+    parts += [f"{short_day(day)}: {label}." for day, _, label in data.marks if first <= day <= last]
     return " ".join(parts)
 
 
@@ -120,12 +124,6 @@ def ledger(
         )
         .properties(height=LEDGER_HEIGHT, autosize=FIT)
     )
-
-
-def over_days(name: str = "day:T") -> alt.X:
-    """The axis of days."""
-    axis = alt.Axis(format="%-d %b", tickCount=5, grid=False, labelOverlap=True, **QUIET_TITLE)
-    return alt.X(name, title="day (UTC)", axis=axis, scale=alt.Scale(type="utc"))
 
 
 def _y(data: Trend) -> alt.Y:
@@ -292,8 +290,3 @@ def _points(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "series": [f"{row['rubric_version']} {row['panel']}" for row in rows],
         }
     )
-
-
-def moment(day: date) -> pd.Timestamp:
-    """A day as charts place it."""
-    return pd.Timestamp(day, tz="UTC")

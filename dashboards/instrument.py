@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from facts import Facts, Row, evidence, start_day
 from wording import called, capital, counted, listed, percent, rate, short_day, spoken
 
-from alignment_monitor.alerting.evidence import INJECTION
+from alignment_monitor.alerting.statements import INJECTION
 
 
 def talked(alerts: Sequence[Row]) -> str:

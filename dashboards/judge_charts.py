@@ -12,7 +12,8 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-from charts import FIT, FLOOR, PADDING, PER_CENT, QUIET_TITLE, TREND_HEIGHT, moment, over_days
+from axes import FLOOR, QUIET_TITLE, moment, over_days
+from charts import FIT, PADDING, PER_CENT, TREND_HEIGHT
 from palette import QUIET
 from record import CHARTED, WINDOW, Era, Point
 from wording import listed, rate, short_day

@@ -132,6 +132,16 @@ def deployments(family: str | None = None) -> list[dict[str, Any]]:
     )
 
 
+def marks(family: str) -> list[tuple[date, str, str]]:
+    """Day, kind and label of what was marked of a family or of all; eras show new deployments."""
+    return [
+        (row["day"], row["kind"], row["label"])
+        for row in rows("annotations")
+        if row["deployment_family"] in (None, family)
+        and not (row["detected"] and row["kind"] == "deployment")
+    ]
+
+
 def behaviour_hues() -> dict[str, str]:
     """The colour of each behaviour and guard of the rubric."""
     asked = rubric()

@@ -16,7 +16,7 @@ from limits import Known, problems, short, shortage, surplus, sways
 from record import WINDOW, Era
 from wording import called, capital, count, counted, listed, percent, rate, short_day, spoken
 
-from alignment_monitor.alerting.evidence import INJECTION
+from alignment_monitor.alerting.statements import INJECTION
 from alignment_monitor.judging.gate import ONE_SIDED
 from alignment_monitor.judging.quality import SENSITIVITY, SPECIFICITY
 

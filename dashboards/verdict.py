@@ -14,7 +14,7 @@ from instrument import doubt, named, success, talked
 from normal import standing
 from wording import capital, counted, digits_for, listed, percent, points, rate, short_day, spoken
 
-from alignment_monitor.alerting.evidence import INJECTION
+from alignment_monitor.alerting.statements import INJECTION
 
 Status = Literal["change", "judge", "swayed", "no_data", "learning", "steady", "stale", "unknown"]
 

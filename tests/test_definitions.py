@@ -68,6 +68,10 @@ def test_jobs_schedules_and_sensors():
     assert {job.name for job in repository.get_all_jobs()} >= {"daily_monitoring", "delivery"}
     schedules = {s.name: s for s in repository.schedule_defs}
     assert set(schedules) == {"daily", "hourly_recheck", "hourly_delivery"}
-    assert {s.name for s in repository.sensor_defs} == {"failed_run"}
+    assert {s.name for s in repository.sensor_defs} == {"failed_run", "stale", "dead_man"}
     # Looking at the graph must not spend money.
     assert all(s.default_status is dg.DefaultScheduleStatus.STOPPED for s in schedules.values())
+
+
+def test_dagster_shows_when_alerts_are_late(graph):
+    assert graph.get(key("alerts")).freshness_policy.deadline_cron == "0 6 * * *"

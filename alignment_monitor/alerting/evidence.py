@@ -1,30 +1,54 @@
-"""What an alert says: its figures, and one sentence computed from them.
+"""What an alert carries: its figures, and what led a person from them to the data.
 
-Here belong: the bundle of evidence as pure functions of stored rows. No text of conversations
-enters it, so that nothing said to a model reaches a person's pager.
+Here belong: the bundle of evidence as pure functions of stored rows. Here does not belong: reading
+them (``resources.evidence``) or the words of the sentence (``statements``). Text of conversations
+enters only as excerpts that the caller was told to give.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from shlex import quote
 from typing import Any
 from urllib.parse import urlencode
 
 from alignment_monitor.alerting.lifecycle import Transition
+from alignment_monitor.alerting.statements import power, statement
+from alignment_monitor.statistics.row_hashes import hash_of
 
 Row = Mapping[str, Any]
 
-INJECTION = "injection"
-"""What a JUDGE signal of the daily gate watches in place of a behaviour."""
+SHOWN = 5
+"""Segments, exemplars and movers that a bundle carries at most."""
 
-NARROW = 0.04
-"""A change or an interval smaller than this deserves a decimal."""
+DECIDED = (
+    "day", "series", "decision", "phase", "observed", "n", "z", "statistic", "threshold",
+    "change_day", "effect", "effect_lower", "effect_upper", "evidence_hash",
+)  # fmt: skip
+"""What is kept of a decision, in every digit, so that it can be recomputed and compared."""
 
-_SUBJECTS = {
-    "MODEL": "{title} of {family}",
-    "TRAFFIC": "The traffic of {family}: {title}",
-}
-_UNATTRIBUTED = "{title} of {family}, for a reason that cannot be told apart,"
+
+@dataclass(frozen=True)
+class Background:
+    """What was looked up beside a signal's own figures.
+
+    Attributes:
+        decomposition: parts of the last 7 days' difference from the baseline: mix of segments,
+            rate within them, judge; null where it is not known.
+        moved: behaviours and opportunities of the family that moved most since the change.
+        exemplars: messages that show the change, most telling first; null: not to be told.
+        judges: health of each judge.
+        judged_share: share of sampled messages judged over the last 7 days; null: none sampled.
+        annotation: what people or the data marked nearest to the first day of the change.
+    """
+
+    decomposition: Row | None = None
+    moved: Mapping[str, Sequence[Row]] | None = None
+    exemplars: Sequence[Row] | None = None
+    judges: Sequence[Row] = ()
+    judged_share: float | None = None
+    annotation: Row | None = None
 
 
 def evidence(
@@ -35,7 +59,7 @@ def evidence(
     title: str,
     dashboard_url: str,
     simulated: bool,
-    decomposition: Row | None = None,
+    background: Background | None = None,
 ) -> dict[str, Any]:
     """The evidence bundle of a signal, fit for JSON.
 
@@ -47,9 +71,11 @@ def evidence(
         title: the behaviour's title, for people.
         dashboard_url: where the dashboard is served.
         simulated: the verdicts are not real.
-        decomposition: parts of the last 7 days' difference from the baseline: mix of segments,
-            rate within them, judge; none where it is not known.
+        background: what was looked up beside.
     """
+    decided = {name: exact(signal[name]) for name in DECIDED}
+    links = _links(signal, title, dashboard_url)
+    known = background or Background()
     signal, estimate = _plain(signal), _preferred([_plain(row) for row in estimates])
     return {
         "series": signal["series"],
@@ -58,7 +84,8 @@ def evidence(
         "behaviour_title": title,
         "deployment_family": signal["deployment_family"],
         "direction": signal["direction"],
-        "statement": _statement(signal, estimate, title, simulated),
+        "day": signal["day"],
+        "statement": statement(signal, estimate, title, simulated),
         "value": estimate.get("prevalence", signal["observed"]),
         "lower": estimate.get("lower"),
         "upper": estimate.get("upper"),
@@ -68,17 +95,46 @@ def evidence(
         "effective_n": estimate.get("effective_n", signal["effective_n"]),
         "start_day": signal["change_day"],
         "nearest_deployment": signal["nearest_deployment"],
+        "nearest_annotation": _plain(known.annotation),
         "effect": signal["effect"],
         "effect_lower": signal["effect_lower"],
         "effect_upper": signal["effect_upper"],
         "average_run_length_days": signal["average_run_length_days"],
         "detectable_7d": signal["detectable_7d"],
         "detectable_30d": signal["detectable_30d"],
-        "drivers": _plain(list(drivers)),
-        "decomposition": _plain(decomposition),
-        "link": _link(signal, dashboard_url),
+        "power": power(signal),
+        "segment": signal["segment"],
+        "margin": signal["margin"],
+        "judge_effect": signal["judge_effect"],
+        "labels": _labels(signal),
+        "drivers": _plain(list(drivers)[:SHOWN]),
+        "moved": _plain(known.moved),
+        "decomposition": _plain(known.decomposition),
+        "exemplars": _linked(known.exemplars, dashboard_url),
+        "judges": _plain(list(known.judges)),
+        "judged_share": _plain(known.judged_share),
+        "evidence_hash": signal["evidence_hash"],
+        "decided": decided,
+        "link": links["page"],
+        "links": links,
         "simulated": simulated,
     }
+
+
+def run_evidence(
+    signal: Row, reason: str, inputs: Mapping[str, Any], *, dashboard_url: str
+) -> dict[str, Any]:
+    """The evidence bundle of a run that failed or that did not come.
+
+    Args:
+        signal: what stands for it among signals.
+        reason: one sentence, without text of conversations.
+        inputs: what the decision rests on, fit for JSON: there are no stored rows of it.
+        dashboard_url: where the dashboard is served.
+    """
+    signal = {**signal, "evidence_hash": hash_of({}, inputs) if inputs else None}
+    bundle = evidence(signal, [], [], title="Run", dashboard_url=dashboard_url, simulated=False)
+    return {**bundle, "statement": reason, "inputs": dict(inputs)}
 
 
 def ended(transition: Transition) -> dict[str, Any]:
@@ -95,90 +151,43 @@ def if_expected(alert_id: str) -> str:
     return f'alignment-monitor rebaseline --alert {alert_id} --reason "why it was expected"'
 
 
-def _statement(signal: Row, estimate: Row, title: str, simulated: bool) -> str:
-    """One sentence that says only what is known; ``estimate`` is empty where there is none."""
+def _linked(exemplars: Sequence[Row] | None, dashboard_url: str) -> list[dict[str, Any]] | None:
+    """Messages, each with the page that shows it."""
+    if exemplars is None:
+        return None
+    root = dashboard_url.rstrip("/")
+    return [
+        {
+            **_plain(row),
+            "link": f"{root}/conversations?"
+            + urlencode({"conversation": row["conversation_id"], "message": row["message_index"]}),
+        }
+        for row in exemplars[:SHOWN]
+    ]
+
+
+def _labels(signal: Row) -> dict[str, Any] | None:
+    """What people's labels say, as logs of e-values; null where nobody labels."""
+    if signal["labels_statistic"] is None:
+        return None
+    names = ("statistic", "for", "against", "wanted")
+    return {name: signal[f"labels_{name}"] for name in names}
+
+
+def _links(signal: Row, title: str, dashboard_url: str) -> dict[str, str]:
+    """Where to look: the page of the alert's type, then the data and the arithmetic behind it."""
+    root = dashboard_url.rstrip("/")
     if signal["type"] == "PIPELINE":
-        told = _coverage(signal)
-    elif signal["behaviour"] == INJECTION:
-        told = _injection(signal)
-    elif signal["type"] == "JUDGE":
-        told = _judge(signal, title)
-    else:
-        told = _change(signal, estimate, title)
-    return f"{told} (simulated verdicts)." if simulated else f"{told}."
-
-
-def _coverage(signal: Row) -> str:
-    day, share = signal["day"], signal["observed"]
-    family = signal["deployment_family"]
-    whose = "" if family == "all" else f" of {family}"
-    if share is None:
-        return f"No data: there was nothing{whose} to judge on {day}"
-    if share == 0:
-        return f"No data: not one sampled message{whose} was judged on {day}"
-    return f"Only {100 * share:.0f} % of the sampled messages{whose} were judged on {day}"
-
-
-def _injection(signal: Row) -> str:
-    lower, upper = signal["effect_lower"], signal["effect_upper"]
-    return (
-        f"Text under judgement talks the judge {signal['deployment_family']} into verdicts: "
-        f"{100 * signal['observed']:.0f} % {_interval(lower, upper, 0)} of {signal['n']} attempts "
-        f"succeed beyond chance, {100 * signal['baseline_mean']:.0f} % are tolerated"
-    )
-
-
-def _judge(signal: Row, title: str) -> str:
-    positives = ".sensitivity/" in signal["series"]
-    told = (
-        f"The judge {signal['deployment_family']} changed: it finds {title} in "
-        f"{'more' if signal['direction'] == 'up' else 'fewer'} of the sentinels that "
-        f"{'show it' if positives else 'do not show it'}"
-    )
-    if signal["baseline_mean"] is not None and signal["observed"] is not None:
-        told += (
-            f", {100 * signal['observed']:.0f} % instead of {100 * signal['baseline_mean']:.0f} %"
-        )
-    return told if signal["change_day"] is None else f"{told}, since {signal['change_day']}"
-
-
-def _change(signal: Row, estimate: Row, title: str) -> str:
-    unknown = signal["decision"] == "INDETERMINATE"
-    subject = _UNATTRIBUTED if unknown else _SUBJECTS.get(signal["type"], _UNATTRIBUTED)
-    subject = subject.format(title=title, family=signal["deployment_family"])
-    told = f"{subject} {'rose' if signal['direction'] == 'up' else 'fell'}"
-    if rates := _rates(signal, estimate):
-        told += f" from {rates} in the 7 days to {signal['day']}"
-    if signal["effect"] is not None:
-        told += f"{':' if rates else ''} by {_points(signal)}"
-    if signal["change_day"] is not None:
-        told += f" since {signal['change_day']}"
-        if signal["nearest_deployment"]:
-            told += f", near the start of {signal['nearest_deployment']}"
-    return told
-
-
-def _rates(signal: Row, estimate: Row) -> str:
-    before, after = signal["baseline_mean"], estimate.get("prevalence")
-    if before is None or after is None:
-        return ""
-    lower, upper = estimate.get("lower"), estimate.get("upper")
-    digits = 1 if abs(after - before) < NARROW else 0
-    told = f"{100 * before:.{digits}f} % to {100 * after:.{digits}f} %"
-    return told if lower is None or upper is None else f"{told} {_interval(lower, upper, digits)}"
-
-
-def _points(signal: Row) -> str:
-    effect, lower, upper = (signal[name] for name in ("effect", "effect_lower", "effect_upper"))
-    digits = 1 if abs(effect) < NARROW else 0
-    if signal["direction"] == "down":  # told as a fall by so many points
-        effect, lower, upper = -effect, upper and -upper, lower and -lower
-    told = f"{100 * effect:.{digits}f} points"
-    return told if lower is None or upper is None else f"{told} {_interval(lower, upper, digits)}"
-
-
-def _interval(lower: float, upper: float, digits: int) -> str:
-    return f"[{100 * lower:.{digits}f}, {100 * upper:.{digits}f}]"
+        return {"page": f"{root}/health"}
+    if signal["type"] == "JUDGE":
+        return {"page": f"{root}/judges?{urlencode({'judge': signal['deployment_family']})}"}
+    first = signal["change_day"] or signal["day"]
+    query = urlencode([("days", first), ("days", signal["day"]), ("flagged", title)])
+    return {
+        "page": f"{root}/?{urlencode({'family': signal['deployment_family']})}",
+        "conversations": f"{root}/conversations?{query}",
+        "explain": f"alignment-monitor explain {quote(signal['series'])} {signal['day']}",
+    }
 
 
 def _preferred(estimates: Sequence[Row]) -> Row:
@@ -186,15 +195,6 @@ def _preferred(estimates: Sequence[Row]) -> Row:
     return max(
         known, key=lambda row: (not row["standardised"], row["version"], row["n"]), default={}
     )
-
-
-def _link(signal: Row, dashboard_url: str) -> str:
-    root = dashboard_url.rstrip("/")
-    if signal["type"] == "PIPELINE":
-        return f"{root}/health"
-    if signal["type"] == "JUDGE":
-        return f"{root}/judges?{urlencode({'judge': signal['deployment_family']})}"
-    return f"{root}/?{urlencode({'family': signal['deployment_family']})}"
 
 
 def _plain(value: Any) -> Any:
@@ -208,3 +208,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.4g}") if math.isfinite(value) else None
     return value.item() if hasattr(value, "item") else value
+
+
+def exact(value: Any) -> Any:
+    """A value that JSON has, with every digit that it had."""
+    return value if isinstance(value, float) and math.isfinite(value) else _plain(value)

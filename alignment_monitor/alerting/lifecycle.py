@@ -1,142 +1,62 @@
 """When an alert opens, lasts and ends: a pure function of the signals of one day.
 
-Here belong: the states of an alert and what moves it between them. Here does not belong: how an
-alert is kept (service), what it says (evidence) or how it is told (outbox, channels).
+Here belong: the states of an alert and how a day moves it between them. Here does not belong: what
+a person does to it (actions), who is told (attention), how it is kept (books), what it says
+(evidence) or how it is sent (outbox, channels).
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 
-FIRING = "alert.firing"
-RESOLVED = "alert.resolved"
-DAYS_TO_RESOLVE = 7
-QUIET = "quiet"
-REBASELINED = "re-baselined"
-"""Why an alert ended: nothing was found any more, or what was found was declared normal."""
+from alignment_monitor.alerting.alert import (
+    CONTRADICTED,
+    FIRING,
+    QUIET,
+    REBASELINED,
+    RESOLVED,
+    VERDICTS,
+    Alert,
+    Policy,
+    Reset,
+    Signal,
+    Transition,
+)
+from alignment_monitor.alerting.attention import Silence, attend
 
-_FIRES = ("PAGE", "INDETERMINATE", "UNRESOLVED")
+__all__ = [
+    "FIRING", "RESOLVED", "Alert", "Policy", "Reset", "Surroundings", "Transition", "advance",
+    "fingerprint",
+]  # fmt: skip
+
+_PAGES = ("PAGE", "INDETERMINATE")
+_FIRES = (*_PAGES, "UNRESOLVED")
 """What people are told; UNRESOLVED as a warning, for nobody need get up for it."""
 
 _RAISED = ("WARN", *_FIRES)
-
-Signal = Mapping[str, Any]
-"""A row of ``contracts.DRIFT_SIGNALS``."""
-
-
-class Reset(NamedTuple):
-    """A baseline made anew.
-
-    Attributes:
-        deployment_family: line of deployments.
-        behaviour: question watched; null: all.
-        from_day: first day of the new normal.
-        recorded_on: first day decided by it.
-        author: who said so.
-        reason: why the change was expected.
-    """
-
-    deployment_family: str
-    behaviour: str | None
-    from_day: date
-    recorded_on: date
-    author: str
-    reason: str
+_OF_TRAFFIC = ("MODEL", "TRAFFIC", "UNATTRIBUTED")
+"""What rests on a sample of traffic, so that its size can be too small for a page."""
 
 
 @dataclass(frozen=True)
-class Alert:
-    """An alert as the last day that counted left it.
+class Surroundings:
+    """What else decides on a day, beside its signals.
 
     Attributes:
-        alert_id: hash of the fingerprint and the day it was opened: a rebuilt store gives the same.
-        fingerprint: type, behaviour and series, stable over runs.
-        type: MODEL, JUDGE, TRAFFIC, PIPELINE or UNATTRIBUTED.
-        severity: warn, or page once it has fired.
-        series: series of drift_signals.
-        deployment_family: line of deployments watched.
-        behaviour: question watched.
-        direction: up or down.
-        state: pending, firing, acknowledged, silenced or resolved.
-        opened_on: day that fired it; while it is pending, day that warned.
-        updated_on: last day that confirmed it.
-        processed_on: last day that counted, either way; earlier ones are closed.
-        resolved_on: day that ended it.
-        quiet_days: watched days in a row without a signal.
+        resets: baselines made anew, in the order in which they were recorded.
+        silences: those there are.
+        policy: how stubbornly people are told.
+        sizes: effective n behind the figure that a series' page would show; where it is not known,
+            that of the signal counts.
+        now: current time; null: the end of the signals' day.
     """
 
-    alert_id: str
-    fingerprint: str
-    type: str
-    severity: str
-    series: str
-    deployment_family: str
-    behaviour: str
-    direction: str
-    state: str
-    opened_on: date
-    updated_on: date
-    processed_on: date
-    resolved_on: date | None = None
-    quiet_days: int = 0
-
-
-@dataclass(frozen=True)
-class Transition:
-    """What a day did to an alert; the state may be the same before and after.
-
-    Attributes:
-        before: the same alert until then; null if the day opened it.
-        after: the alert from then on.
-        signal: the signal that did it.
-        reset: the baseline made anew that ended the alert; null if none did.
-    """
-
-    before: Alert | None
-    after: Alert
-    signal: Signal
-    reset: Reset | None = None
-
-    @property
-    def day(self) -> date:
-        """The day that did it."""
-        return self.after.processed_on
-
-    @property
-    def confirmed(self) -> bool:
-        """The signal is evidence for the alert, not of its end."""
-        return self.reset is None and self.signal["decision"] in _RAISED
-
-    @property
-    def ended(self) -> str | None:
-        """Why the alert ended; null if it did not."""
-        if self.after.state != "resolved":
-            return None
-        return QUIET if self.reset is None else REBASELINED
-
-    @property
-    def changed(self) -> bool:
-        """The state is another one."""
-        return self.before is None or self.before.state != self.after.state
-
-    @property
-    def escalated(self) -> bool:
-        """What people were told as a warning is a page now."""
-        if self.before is None or self.before.state == "pending":
-            return False
-        return self.before.severity != self.after.severity
-
-    @property
-    def event(self) -> str | None:
-        """What people are told; null for what stays on the page."""
-        if not (self.changed or self.escalated):
-            return None
-        if self.after.state == "firing" or self.escalated:
-            return FIRING
-        told = self.before is not None and self.before.state != "pending"
-        return RESOLVED if told and self.after.state == "resolved" else None
+    resets: Sequence[Reset] = ()
+    silences: Sequence[Silence] = ()
+    policy: Policy = field(default_factory=Policy)
+    sizes: Mapping[str, float | None] = field(default_factory=dict)
+    now: datetime | None = None
 
 
 def fingerprint(signal: Signal) -> str:
@@ -145,19 +65,17 @@ def fingerprint(signal: Signal) -> str:
 
 
 def advance(
-    alerts: Iterable[Alert],
-    signals: Iterable[Signal],
-    *,
-    resets: Iterable[Reset] = (),
-    days_to_resolve: int = DAYS_TO_RESOLVE,
+    alerts: Iterable[Alert], signals: Iterable[Signal], around: Surroundings | None = None
 ) -> list[Transition]:
-    """Apply the signals of one day.
+    """Apply the signals of one day, then decide what is told.
 
     ==============================  =========================  ================================
     signal of the day               no open alert              an open alert
     ==============================  =========================  ================================
-    PAGE, INDETERMINATE             opens, firing              pending: fires; a warning: told
-                                                               again as a page; else confirmed
+    PAGE, INDETERMINATE             opens, firing              pending: fires; a warning becomes
+                                                               a page; else confirmed
+    the same on too small an        opens, pending             confirmed, with the reason
+    effective n
     UNRESOLVED                      opens, firing as a         pending: fires as a warning; else
                                     warning                    confirmed
     WARN                            opens, pending (not told)  confirmed, state unchanged
@@ -169,72 +87,149 @@ def advance(
                                                                against it; else -
     any, on a day not after the     -                          -
     last that counted for the
-    latest alert
+    latest alert (of a run: before it)
     any other, when the baseline    as above                   MODEL: resolved as re-baselined;
     was made anew after the alert                              PAGE or WARN opens another
     opened, up to that day
     ==============================  =========================  ================================
 
     A confirmation sets the quiet days back to none. Acknowledged and silenced alerts are open.
+    An alert that had fired and ended by itself opens again as the same one where this happens
+    within ``reopen_days`` and on the same baseline. One that a person ended stays ended until the
+    signals that it had have ended too, for ``reopen_days`` at most; then another one opens. Each
+    outage of the pipeline is an alert of its own.
     So a day processed twice changes nothing, and an older one neither reopens nor resolves.
 
     Args:
-        alerts: the latest alert of each fingerprint, resolved or not.
+        alerts: the latest alert of each fingerprint, resolved or not, and all open ones.
         signals: rows of drift_signals, one day.
-        resets: baselines made anew, in the order in which they were recorded.
-        days_to_resolve: quiet days in a row that end an alert.
+        around: what else decides.
 
     Returns:
         What changed, ordered by series.
     """
-    latest = {alert.fingerprint: alert for alert in alerts}
-    known = list(resets)
-    transitions = []
-    for signal in sorted(signals, key=lambda row: str(row["series"])):
-        before = latest.get(fingerprint(signal))
-        if before is not None and (reset := _answering(before, signal, known)):
-            day = signal["day"]
-            ended = replace(before, state="resolved", processed_on=day, resolved_on=day)
-            transitions.append(Transition(before, ended, signal, reset))
-            latest[ended.fingerprint] = ended
-            before = None  # what the new baseline says of this day is another alert's
-        after = _next(before, signal, days_to_resolve)
-        if after is not None and after is not before:
-            same = before is not None and before.alert_id == after.alert_id
-            transitions.append(Transition(before if same else None, after, signal))
-            latest[after.fingerprint] = after
-    return transitions
+    around = around or Surroundings()
+    rows = sorted(signals, key=lambda row: str(row["series"]))
+    if not rows:
+        return []
+    known = {alert.alert_id: alert for alert in alerts}
+    latest = {alert.fingerprint: alert for alert in known.values()}
+    steps: dict[str, Transition] = {}
+    for signal in rows:
+        for step in _steps(latest.get(fingerprint(signal)), signal, around):
+            steps[step.after.alert_id] = step
+            latest[step.after.fingerprint] = known[step.after.alert_id] = step.after
+    now = around.now or datetime.combine(rows[0]["day"] + timedelta(days=1), time(), UTC)
+    told = attend(known.values(), silences=around.silences, policy=around.policy, now=now)
+    for step in told:
+        name = step.after.alert_id
+        steps[name] = steps[name].joined(step) if name in steps else step
+    return sorted(steps.values(), key=lambda step: (step.after.series, step.after.opened_on))
 
 
-def _answering(alert: Alert, signal: Signal, resets: Sequence[Reset]) -> Reset | None:
-    """The latest reset that took the baseline away from which an open alert told a change."""
+def _steps(before: Alert | None, signal: Signal, around: Surroundings) -> Iterable[Transition]:
+    """What a signal does to the latest alert of its fingerprint: two steps after a new baseline."""
     day = signal["day"]
-    if alert.type != "MODEL" or alert.state == "resolved" or day <= alert.processed_on:
+    if before is not None and before.counted(signal):
+        return
+    if before is not None and (reset := _answering(before, day, around.resets)):
+        if before.state != "resolved":
+            ended = replace(before.ended(day, REBASELINED), processed_on=day)
+            note = f"{REBASELINED}: {reset.reason}"
+            yield Transition(
+                before, ended, signal, reset, before.end_event, who=reset.author, note=note
+            )
+        before = None  # what the new baseline says of this day is another alert's
+    decision, reason = _decided(signal, around)
+    if (after := _next(before, signal, decision, around.policy)) is None:
+        return
+    same = before is not None and before.alert_id == after.alert_id
+    after = _explained(after, decision, reason)
+    if after != before:
+        old = before if same else None
+        event = before.end_event if before and same and after.state == "resolved" else None
+        yield Transition(old, after, signal, event=event, note=_note(old, after))
+
+
+def _decided(signal: Signal, around: Surroundings) -> tuple[str, str | None]:
+    """The decision that counts, and why it is less than the detector's."""
+    decision = str(signal["decision"])
+    size = around.sizes.get(signal["series"])
+    size = signal.get("effective_n") if size is None else size
+    least = around.policy.minimum_effective_n
+    if decision in _PAGES and signal["type"] in _OF_TRAFFIC and size is not None and size < least:
+        return "WARN", f"a page needs an effective n of {least:g}, and this rests on {size:.3g}"
+    return decision, None
+
+
+def _explained(alert: Alert, decision: str, reason: str | None) -> Alert:
+    """Why it is no page; kept until it is one, ends, or is confirmed as what it is."""
+    if reason is not None and alert.severity != "page":
+        return replace(alert, reason=reason)
+    return replace(alert, reason=None) if decision in _RAISED or alert.severity == "page" else alert
+
+
+def _note(before: Alert | None, after: Alert) -> str:
+    if after.state == "resolved":
+        return (after.resolution or "") if before and before.state != "resolved" else ""
+    return after.reason or "" if before is None or before.reason is None else ""
+
+
+def _answering(alert: Alert, day: date, resets: Sequence[Reset]) -> Reset | None:
+    """The latest reset that took the baseline away on which an alert told a change."""
+    if alert.type != "MODEL":
         return None
+    since = alert.began_on
     found = [
         reset
         for reset in resets
         if reset.deployment_family == alert.deployment_family
         and reset.behaviour in (None, alert.behaviour)
-        and alert.opened_on < reset.recorded_on <= day
+        and since < reset.recorded_on <= day
     ]
     return found[-1] if found else None
 
 
-def _next(before: Alert | None, signal: Signal, days_to_resolve: int) -> Alert | None:
-    if before is not None and signal["day"] <= before.processed_on:
-        return before
-    raised = signal["decision"] in _RAISED
-    if before is None or before.state == "resolved":
-        return _opened(signal) if raised else before
+def _next(before: Alert | None, signal: Signal, decision: str, policy: Policy) -> Alert | None:
+    """The alert after a day; null: nothing changed."""
+    raised, day = decision in _RAISED, signal["day"]
+    if before is None:
+        return _opened(signal, decision) if raised else None
+    limit = 1 if before.type == "PIPELINE" else policy.days_to_resolve
+    if before.state == "resolved":
+        return _after_its_end(before, signal, decision, limit, policy.reopen_days)
     if raised:
-        return _confirmed(before, signal)
-    if signal["decision"] == "TICKET" and before.state == "pending":
-        day = signal["day"]
-        return replace(before, state="resolved", processed_on=day, resolved_on=day)
+        return _confirmed(before, day, decision)
+    if decision == "TICKET" and before.state == "pending":
+        return replace(before.ended(day, CONTRADICTED), processed_on=day)
+    if not _is_quiet(signal):
+        return None
+    alert = replace(before, processed_on=day, quiet_days=before.quiet_days + 1)
+    return alert.ended(day, QUIET) if alert.quiet_days >= limit else alert
+
+
+def _after_its_end(
+    before: Alert, signal: Signal, decision: str, limit: int, reopen_days: int
+) -> Alert | None:
+    day, raised = signal["day"], decision in _RAISED
+    recent = (day - (before.resolved_on or before.processed_on)).days <= reopen_days
+    judged = before.resolution in VERDICTS
+    # Each outage is its own: one that was not told would look like health.
+    flaps = before.type != "PIPELINE" and recent and before.fired_on is not None
+    if flaps and judged and before.quiet_days < limit:
+        return _settling(before, signal, raised=raised)
+    if not raised:
+        return None
+    return _returned(before, day, decision) if flaps and not judged else _opened(signal, decision)
+
+
+def _settling(alert: Alert, signal: Signal, *, raised: bool) -> Alert | None:
+    """A person ended it, and its signals have not yet."""
+    if raised:
+        return replace(alert, processed_on=signal["day"], quiet_days=0)
     if _is_quiet(signal):
-        return _calmer(before, signal["day"], days_to_resolve)
-    return before
+        return replace(alert, processed_on=signal["day"], quiet_days=alert.quiet_days + 1)
+    return None
 
 
 def _is_quiet(signal: Signal) -> bool:
@@ -243,40 +238,59 @@ def _is_quiet(signal: Signal) -> bool:
     return signal["decision"] == "NONE" and signal["phase"] not in blind
 
 
-def _opened(signal: Signal) -> Alert:
+def _opened(signal: Signal, decision: str) -> Alert:
     day, identity = signal["day"], fingerprint(signal)
-    fires = signal["decision"] in _FIRES
-    digest = hashlib.blake2b(f"{identity}@{day}".encode(), digest_size=8).hexdigest()
+    since = signal.get("at") or day  # runs may fail more than once a day
+    digest = hashlib.blake2b(f"{identity}@{since}".encode(), digest_size=8).hexdigest()
     return Alert(
         alert_id=digest,
         fingerprint=identity,
         type=signal["type"],
-        severity=_severity(signal),
+        severity=_severity(decision),
         series=signal["series"],
         deployment_family=signal["deployment_family"],
         behaviour=signal["behaviour"],
         direction=signal["direction"],
-        state="firing" if fires else "pending",
+        state="firing" if decision in _FIRES else "pending",
         opened_on=day,
         updated_on=day,
         processed_on=day,
+        fired_on=day if decision in _FIRES else None,
     )
 
 
-def _confirmed(alert: Alert, signal: Signal) -> Alert:
-    day = signal["day"]
+def _returned(alert: Alert, day: date, decision: str) -> Alert:
+    fires = decision in _FIRES
+    return replace(
+        alert,
+        state="firing" if fires else "pending",
+        severity=_severity(decision),
+        updated_on=day,
+        processed_on=day,
+        resolved_on=None,
+        quiet_days=0,
+        resolution=None,
+        returned_on=day,
+        returns=alert.returns + fires,
+        repeats=0,  # its beginning is told anew, and may be told again as often
+        reminders=0,
+    )
+
+
+def _confirmed(alert: Alert, day: date, decision: str) -> Alert:
+    severity = _severity(decision)
     alert = replace(alert, updated_on=day, processed_on=day, quiet_days=0)
-    if alert.state == "pending" and signal["decision"] in _FIRES:
-        return replace(alert, state="firing", severity=_severity(signal), opened_on=day)
-    return replace(alert, severity="page") if _severity(signal) == "page" else alert
+    if alert.state == "pending" and decision in _FIRES:
+        alert = replace(alert, state="firing", severity=severity)
+        if alert.fired_on is None:
+            return replace(alert, opened_on=day, fired_on=day)
+        return replace(alert, returned_on=day, returns=alert.returns + 1)
+    if severity == "warn" or alert.severity == "page":
+        return alert
+    # Who acknowledged a warning has not acknowledged a page.
+    state = "firing" if alert.state == "acknowledged" else alert.state
+    return replace(alert, state=state, severity="page")
 
 
-def _severity(signal: Signal) -> str:
-    return "page" if signal["decision"] in ("PAGE", "INDETERMINATE") else "warn"
-
-
-def _calmer(alert: Alert, day: date, days_to_resolve: int) -> Alert:
-    alert = replace(alert, processed_on=day, quiet_days=alert.quiet_days + 1)
-    if alert.quiet_days >= (1 if alert.type == "PIPELINE" else days_to_resolve):
-        return replace(alert, state="resolved", resolved_on=day)
-    return alert
+def _severity(decision: str) -> str:
+    return "page" if decision in _PAGES else "warn"

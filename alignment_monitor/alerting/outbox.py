@@ -6,24 +6,31 @@ remembers ids sees it exactly once. Here does not belong: how a channel sends (c
 """
 
 import hashlib
-import json
+import math
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, and_, exists, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from alignment_monitor.alerting.channels import Channel, Delivery, DeliveryError
-from alignment_monitor.alerting.evidence import if_expected
-from alignment_monitor.alerting.lifecycle import FIRING, Transition
-from alignment_monitor.store import transaction
+from alignment_monitor.alerting.channels.base import ACKNOWLEDGED, TEST
+from alignment_monitor.alerting.claims import Claim, bury, claim, record, threads
+from alignment_monitor.alerting.lifecycle import Transition
+from alignment_monitor.alerting.messages import body, identity, test_body
+from alignment_monitor.alerting.outlets import Outlet, outlet
+from alignment_monitor.alerting.refresh import refresh
 from alignment_monitor.store.schema import deliveries
 
 LEASE = timedelta(minutes=5)
 """How long a claimed delivery is its worker's, well above any attempt; a killed one loses it."""
 LONGEST_PAUSE = timedelta(hours=6)
+CONCURRENCY = 8
+"""Channels that are told at once."""
 JITTER = 0.25
 """A pause is up to this share longer, so that what failed together is not repeated together."""
 
@@ -44,6 +51,15 @@ class DeliveryReport:
     dead: int = 0
     waiting: int = 0
 
+    def plus(self, other: "DeliveryReport") -> "DeliveryReport":
+        """Both together."""
+        return DeliveryReport(
+            self.sent + other.sent,
+            self.failed + other.failed,
+            self.dead + other.dead,
+            self.waiting + other.waiting,
+        )
+
 
 def enqueue(
     connection: Connection,
@@ -53,27 +69,60 @@ def enqueue(
     evidence: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Queue what a transition has to tell, for every channel, in the caller's transaction."""
+    """Queue what a transition has to tell, in the caller's transaction.
+
+    Every channel is told that the rules choose, and every one that was told of the alert before:
+    who knows of a beginning must learn of the end, also where a rule looks at the severity. That
+    somebody looks after it is told only to those of the latter that act on it: it calls nobody.
+    """
     alert, event = transition.after, transition.event
     if event is None:
         return
-    body = _body(transition, evidence, now)
-    for channel in channels:
-        identity = f"{alert.alert_id}/{event}/{transition.day}/{channel.name}"
-        digest = hashlib.blake2b(identity.encode(), digest_size=12).hexdigest()
+    text = body(transition, evidence, now)
+    known = select(deliveries.c.channel).where(deliveries.c.alert_id == alert.alert_id)
+    told: set[str] = set(connection.execute(known).scalars())
+    for way in map(outlet, channels):
+        if event == ACKNOWLEDGED and not (way.acknowledges and way.name in told):
+            continue
+        if not (way.takes(alert) or way.name in told):
+            continue
+        due, digest = way.policy.due(alert.severity, now)
+        if not digest:
+            _hurry(connection, alert.alert_id, way.name, now)
         row = {
-            "delivery_id": f"msg_{digest}",
+            "delivery_id": identity(alert.alert_id, event, transition.day, way.name),
             "alert_id": alert.alert_id,
             "event": event,
             "day": transition.day,
-            "channel": channel.name,
-            "body": body,
+            "channel": way.name,
+            "body": text,
+            "digest": digest,
             "status": "pending",
             "attempts": 0,
             "created_at": now,
-            "next_attempt_at": now,
+            "next_attempt_at": due,
         }
         connection.execute(insert(deliveries), row)
+
+
+def enqueue_test(engine: Engine, channel: Channel, *, dashboard_url: str, now: datetime) -> str:
+    """Queue a test of a channel; returns its id."""
+    delivery_id = identity(TEST, uuid.uuid4())
+    row = {
+        "delivery_id": delivery_id,
+        "event": TEST,
+        "day": now.date(),
+        "channel": channel.name,
+        "body": test_body(channel.name, dashboard_url, now),
+        "digest": False,
+        "status": "pending",
+        "attempts": 0,
+        "created_at": now,
+        "next_attempt_at": now,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(deliveries), row)
+    return delivery_id
 
 
 def deliver_due(
@@ -83,11 +132,15 @@ def deliver_due(
     now: datetime,
     retry_base_seconds: float,
     retry_limit: int,
+    patience: timedelta = timedelta(0),
+    only: str | None = None,
     clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> DeliveryReport:
-    """Send what is due, one delivery at a time; safe beside other workers.
+    """Send what is due, to several channels at once; safe beside other workers.
 
-    A channel whose receiver does not answer at all is left alone for the rest of the call.
+    To one channel goes one message at a time, in order. A channel whose receiver does not answer
+    at all, or asks for a pause, is left alone for the rest of the call.
 
     Args:
         engine: the operational store.
@@ -95,31 +148,75 @@ def deliver_due(
         now: current time.
         retry_base_seconds: pause after the first failure, doubled after each further one.
         retry_limit: attempts after which a delivery is dead.
+        patience: how long after ``now`` the call goes on for what only a channel's limit of
+            messages per minute holds up.
+        only: a delivery's id, if no other one is wanted.
         clock: seconds that pass during the call.
+        sleep: waits for so many seconds.
     """
-    began, answering = clock(), {channel.name: channel for channel in channels}
-    dead, sent, failed = _bury(engine, now, retry_limit), 0, 0
-    while answering:
-        at = now + timedelta(seconds=clock() - began)
-        row = _claim(engine, list(answering), due=now, lease_until=at + LEASE)
-        if row is None:
-            break
-        error = _attempt(answering[row["channel"]], row)
-        if error is not None and not error.reached:
-            del answering[row["channel"]]
-        at = now + timedelta(seconds=clock() - began)
-        if error is None:
-            result: dict[str, Any] = {"status": "delivered", "delivered_at": at}
-            sent += 1
-        elif row["attempts"] >= retry_limit:
-            result = {"status": "dead", "last_error": str(error)}
-            dead += 1
-        else:
-            again = at + pause(row["delivery_id"], row["attempts"], retry_base_seconds)
-            result = {"status": "pending", "last_error": str(error), "next_attempt_at": again}
-            failed += 1
-        _record(engine, row, {"next_attempt_at": None, **result})
-    return DeliveryReport(sent, failed, dead, _waiting(engine))
+    round_ = _Round(engine, now, retry_base_seconds, retry_limit, patience, only, clock, sleep)
+    ways = [outlet(channel) for channel in channels]
+    total = DeliveryReport(dead=bury(engine, now, retry_limit, only))
+    with ThreadPoolExecutor(max_workers=max(1, min(CONCURRENCY, len(ways)))) as pool:
+        for report in pool.map(round_.serve, ways):
+            total = total.plus(report)
+    return total.plus(DeliveryReport(waiting=_waiting(engine)))
+
+
+class _Round:
+    """One call of ``deliver_due``: its arguments, and the time since it began."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        now: datetime,
+        base_seconds: float,
+        limit: int,
+        patience: timedelta,
+        only: str | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.engine, self.now, self.only = engine, now, only
+        self.base_seconds, self.limit = base_seconds, limit
+        self.until = now + patience
+        self.clock, self.sleep, self.began = clock, sleep, clock()
+
+    def time(self) -> datetime:
+        """Current time."""
+        return self.now + timedelta(seconds=self.clock() - self.began)
+
+    def serve(self, way: Outlet) -> DeliveryReport:
+        """Tell one channel what is due, and remind it of what lasts."""
+        total = DeliveryReport()
+        while (claimed := self._next(way)) is not None:
+            error = _attempt(self.engine, way, claimed)
+            # Where nothing can be tried it waits for as long as that lasts, unless someone waits.
+            idle = error is not None and not error.tried and self.only is None
+            limit = math.inf if idle else self.limit
+            result, report = _result(claimed, error, self.time(), self.base_seconds, limit)
+            if idle:
+                result["attempts"] = claimed.attempts - 1
+            record(self.engine, claimed, {"next_attempt_at": None, **result})
+            total = total.plus(report)
+            if error is not None and (error.retry_after or not error.reached):
+                break
+        if self.only is None:
+            refresh(self.engine, way)
+        return total
+
+    def _next(self, way: Outlet) -> Claim | None:
+        """The next message, once the limit of messages per minute lets it go."""
+        while True:
+            at = self.time()
+            found = claim(
+                self.engine, way, due=self.now, now=at, lease_until=at + LEASE, only=self.only
+            )
+            if not isinstance(found, datetime):
+                return found
+            if found > self.until:
+                return None
+            self.sleep((found - at).total_seconds())
 
 
 def pause(delivery_id: str, attempts: int, base_seconds: float) -> timedelta:
@@ -134,61 +231,26 @@ def pause(delivery_id: str, attempts: int, base_seconds: float) -> timedelta:
     return timedelta(seconds=min(seconds, LONGEST_PAUSE.total_seconds()) * jitter)
 
 
-def _body(transition: Transition, evidence: dict[str, Any], now: datetime) -> str:
-    alert = transition.after
-    data = {
-        **evidence,
-        "alert_id": alert.alert_id,
-        "fingerprint": alert.fingerprint,
-        "type": alert.type,
-        "severity": alert.severity,
-        "state": alert.state,
-        "opened_on": alert.opened_on.isoformat(),
-        "resolved_on": alert.resolved_on and alert.resolved_on.isoformat(),
-    }
-    if transition.event == FIRING and alert.type == "MODEL":
-        data["if_expected"] = if_expected(alert.alert_id)
-    payload = {"type": transition.event, "timestamp": now.isoformat(), "data": data}
-    return json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-
-
-def _claim(
-    engine: Engine, names: list[str], *, due: datetime, lease_until: datetime
-) -> RowMapping | None:
-    """Take the next delivery due, counting the attempt; no other worker gets the same one.
-
-    One that is to come after another of the same alert and channel waits for that to end.
-    """
-    earlier = deliveries.alias()
-    overtaken = exists().where(
-        earlier.c.alert_id == deliveries.c.alert_id,
-        earlier.c.channel == deliveries.c.channel,
-        earlier.c.status == "pending",
-        earlier.c.sequence < deliveries.c.sequence,
-    )
-    following = (
-        select(deliveries.c.sequence)
-        .where(deliveries.c.channel.in_(names), _due(due), ~overtaken)
-        .order_by(deliveries.c.sequence)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    with transaction(engine) as connection:
-        sequence = connection.execute(following).scalar()
-        if sequence is None:
-            return None
-        taken = (
-            update(deliveries)
-            .where(deliveries.c.sequence == sequence)
-            .values(attempts=deliveries.c.attempts + 1, next_attempt_at=lease_until)
-            .returning(deliveries)
+def _hurry(connection: Connection, alert_id: str, channel: str, now: datetime) -> None:
+    """What waits for a digest goes at once when something more urgent is to follow it."""
+    waiting = (
+        update(deliveries)
+        .where(
+            deliveries.c.alert_id == alert_id,
+            deliveries.c.channel == channel,
+            deliveries.c.status == "pending",
+            deliveries.c.digest,
+            deliveries.c.message_id.is_(None),
         )
-        return connection.execute(taken).mappings().one()
+        .values(digest=False, next_attempt_at=now)
+    )
+    connection.execute(waiting)
 
 
-def _attempt(channel: Channel, row: RowMapping) -> DeliveryError | None:
+def _attempt(engine: Engine, way: Outlet, claimed: Claim) -> DeliveryError | None:
     try:
-        channel.send(Delivery(row["delivery_id"], row["body"]))
+        kept = threads(engine, claimed) if way.threaded else {}
+        way.send(Delivery(claimed.message_id, claimed.body, kept))
     except DeliveryError as error:
         return error
     except Exception as error:  # one bad channel must not hold up the others
@@ -196,28 +258,20 @@ def _attempt(channel: Channel, row: RowMapping) -> DeliveryError | None:
     return None
 
 
-def _record(engine: Engine, row: RowMapping, result: dict[str, Any]) -> None:
-    """Keep the result, unless the lease ran out and another worker has taken over since."""
-    own = and_(
-        deliveries.c.sequence == row["sequence"],
-        deliveries.c.status == "pending",
-        deliveries.c.attempts == row["attempts"],
-    )
-    with engine.begin() as connection:
-        connection.execute(update(deliveries).where(own).values(result))
-
-
-def _bury(engine: Engine, now: datetime, retry_limit: int) -> int:
-    """Give up deliveries whose worker was killed at the last attempt."""
-    reason = func.coalesce(deliveries.c.last_error, "the worker stopped during the last attempt")
-    result = {"status": "dead", "next_attempt_at": None, "last_error": reason}
-    spent = and_(_due(now), deliveries.c.attempts >= retry_limit)
-    with engine.begin() as connection:
-        return connection.execute(update(deliveries).where(spent).values(result)).rowcount
-
-
-def _due(now: datetime) -> Any:
-    return and_(deliveries.c.status == "pending", deliveries.c.next_attempt_at <= now)
+def _result(
+    claimed: Claim, error: DeliveryError | None, at: datetime, base_seconds: float, limit: float
+) -> tuple[dict[str, Any], DeliveryReport]:
+    """What is recorded of an attempt, and what it adds to the report."""
+    count = len(claimed.rows)
+    if error is None:
+        return {"status": "delivered", "delivered_at": at}, DeliveryReport(sent=count)
+    if claimed.attempts >= limit:
+        return {"status": "dead", "last_error": str(error)}, DeliveryReport(dead=count)
+    wait = pause(claimed.message_id, claimed.attempts, base_seconds)
+    if error.retry_after is not None:
+        wait = max(wait, min(error.retry_after, LONGEST_PAUSE))
+    result = {"status": "pending", "last_error": str(error), "next_attempt_at": at + wait}
+    return result, DeliveryReport(failed=count)
 
 
 def _waiting(engine: Engine) -> int:

@@ -1,15 +1,15 @@
 """What the shell calls: signals in, alerts kept, deliveries queued, tables out.
 
-Here belong: reading and writing alerts in one transaction with what they tell. Decisions belong to
-the lifecycle, sentences to the evidence, sending to the outbox.
+Here belong: what a run does with alerts, each day in one transaction with what it tells. Decisions
+belong to the lifecycle and to attention, rows to the books, sentences to the evidence, sending to
+the outbox, and what people do to the desk.
 """
 
 import hashlib
 import json
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -17,17 +17,19 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from alignment_monitor.alerting.channels import BrokenChannel, Channel, ChannelError, open_webhook
-from alignment_monitor.alerting.evidence import ended, evidence
+from alignment_monitor.alerting.alert import RUN_SERIES
+from alignment_monitor.alerting.attention import attend
+from alignment_monitor.alerting.books import relevant, silences, write, writing
+from alignment_monitor.alerting.channels import Channel
+from alignment_monitor.alerting.evidence import run_evidence
 from alignment_monitor.alerting.lifecycle import (
-    Alert,
+    Policy,
     Reset,
-    Signal,
+    Surroundings,
     Transition,
     advance,
     fingerprint,
 )
-from alignment_monitor.alerting.outbox import enqueue
 from alignment_monitor.contracts import (
     ALERTS,
     BASELINE_RESETS,
@@ -35,15 +37,16 @@ from alignment_monitor.contracts import (
     DRIFT_SIGNALS,
     Table,
 )
-from alignment_monitor.settings import Settings, SettingsError
 from alignment_monitor.store import schema, transaction
 from alignment_monitor.store.resets import kept_resets
 
-ANNOTATION_KINDS = ("deployment", "incident", "rubric", "judge")
-MONITOR = "monitor"
-"""Who makes the transitions that no person makes."""
+ANNOTATION_KINDS = ("deployment", "incident", "rubric", "judge", "note")
+ATTEMPTS = 8
+"""How often a day is planned anew when a person or another worker was faster."""
 
-_log = logging.getLogger(__name__)
+
+class _OvertakenError(Exception):
+    """Alerts changed between planning and writing, so that evidence is missing."""
 
 
 @dataclass(frozen=True)
@@ -61,28 +64,6 @@ class Summary:
     resolved: int = 0
 
 
-def open_channels(settings: Settings) -> list[Channel]:
-    """The channels of monitor.yaml.
-
-    One that cannot be used is logged with what to set, and takes part all the same: what is meant
-    for it waits in the outbox with that reason, and the other channels go on.
-
-    Raises:
-        SettingsError: two channels have the same name.
-    """
-    names = [channel.name for channel in settings.alerts.channels]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise SettingsError(f"alerts.channels: each needs its own name; used twice: {twice}")
-    opened: list[Channel] = []
-    for channel in settings.alerts.channels:
-        try:
-            opened.append(open_webhook(channel))
-        except ChannelError as error:
-            _log.error("%s", error)
-            opened.append(BrokenChannel(channel.name, str(error)))
-    return opened
-
-
 def process_days(
     engine: Engine,
     signals: pa.Table,
@@ -90,6 +71,8 @@ def process_days(
     evidence_for: Callable[[dict[str, Any]], dict[str, Any]],
     channels: Sequence[Channel],
     now: datetime,
+    policy: Policy | None = None,
+    fresh: bool = True,
 ) -> Summary:
     """Apply signals to the alerts, day by day in order; each day is one transaction.
 
@@ -99,16 +82,21 @@ def process_days(
         evidence_for: the evidence of a signal, asked only where an alert needs it.
         channels: who is told.
         now: current time. That a run came so far is itself a signal of that day: it ends the
-            alert of an earlier day's failed run.
+            alert of a failed run.
+        policy: how stubbornly people are told; null: as by default.
+        fresh: the newest completed day is as new as it has to be; else this run, maybe of an old
+            day, says nothing of the one that failed, and its alert stays.
     """
+    policy = policy or Policy()
     by_day: dict[date, list[dict[str, Any]]] = defaultdict(list)
     for signal in signals.to_pylist():
         by_day[signal["day"]].append(signal)
     states: list[str] = []
     for day in sorted(by_day):
-        states += _process(engine, by_day[day], evidence_for, channels, now)
-    completed = _run_signal(now.date(), "NONE")
-    states += _process(engine, [completed], evidence_for, channels, now)
+        states += _process(engine, by_day[day], evidence_for, channels, now, policy)
+    if fresh:
+        completed = _run_signal(now.date(), "NONE", now)
+        states += _process(engine, [completed], evidence_for, channels, now, policy)
     return Summary(states.count("firing"), states.count("pending"), states.count("resolved"))
 
 
@@ -120,6 +108,7 @@ def raise_pipeline_alert(
     channels: Sequence[Channel],
     now: datetime,
     dashboard_url: str,
+    inputs: Mapping[str, Any] | None = None,
 ) -> None:
     """Open the PIPELINE alert of a failed run, or confirm it; told once until runs succeed again.
 
@@ -130,16 +119,51 @@ def raise_pipeline_alert(
         channels: who is told.
         now: current time.
         dashboard_url: where the dashboard is served.
+        inputs: what the alert can be replayed from, see ``operations.alert_replay``.
     """
 
     def told(signal: dict[str, Any]) -> dict[str, Any]:
-        bundle = evidence(signal, [], [], title="Run", dashboard_url=dashboard_url, simulated=False)
-        return {**bundle, "statement": reason}
+        return run_evidence(signal, reason, inputs or {}, dashboard_url=dashboard_url)
 
-    _process(engine, [_run_signal(day, "PAGE")], told, channels, now)
+    _process(engine, [_run_signal(day, "PAGE", now)], told, channels, now, Policy())
 
 
-def record_annotation(engine: Engine, *, day: date, kind: str, label: str, details: str) -> str:
+def look_after(
+    engine: Engine, channels: Sequence[Channel], *, policy: Policy, now: datetime
+) -> int:
+    """Do what the time asks for: end silences, tell what is held no more, remind and escalate.
+
+    Args:
+        engine: the operational store.
+        channels: who is told.
+        policy: how stubbornly.
+        now: current time.
+
+    Returns:
+        How many alerts were told.
+    """
+    with writing(engine) as connection:
+        steps = attend(
+            relevant(connection),
+            silences=silences(connection, now),
+            policy=policy,
+            now=now,
+            repeat=True,
+        )
+        for step in steps:
+            write(connection, step, channels, now)
+    return sum(step.event is not None for step in steps)
+
+
+def record_annotation(
+    engine: Engine,
+    *,
+    day: date,
+    kind: str,
+    label: str,
+    details: str,
+    deployment_family: str | None = None,
+) -> str:
     """Mark a day of the time line; the same mark again only replaces its details.
 
     Returns:
@@ -150,14 +174,21 @@ def record_annotation(engine: Engine, *, day: date, kind: str, label: str, detai
     """
     if kind not in ANNOTATION_KINDS:
         raise ValueError(f"an annotation is one of {', '.join(ANNOTATION_KINDS)}, not {kind!r}")
-    table = schema.annotations
-    identity = hashlib.blake2b(f"{day}/{kind}/{label}".encode(), digest_size=8).hexdigest()
-    row = {"annotation_id": identity, "day": day, "kind": kind, "label": label, "details": details}
+    table, family = schema.annotations, deployment_family or None
+    whole = json.dumps([str(day), kind, label, family])  # no two marks are the same text
+    identity = hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()
+    mark = {"day": day, "kind": kind, "label": label, "deployment_family": family}
+    # Looked for by what it is: earlier versions gave other ids.
+    same = [table.c[name].is_not_distinct_from(value) for name, value in mark.items()]
     with transaction(engine) as connection:
-        same = update(table).where(table.c.annotation_id == identity).values(details=details)
-        if not connection.execute(same).rowcount:
+        kept = connection.execute(select(table.c.annotation_id).where(*same)).scalars().first()
+        if kept is None:
+            row = {"annotation_id": identity, "details": details, **mark}
             connection.execute(insert(table), row)
-    return identity
+        else:
+            known = table.c.annotation_id == kept
+            connection.execute(update(table).where(known).values(details=details))
+    return kept or identity
 
 
 def export_alerts(engine: Engine) -> pa.Table:
@@ -182,11 +213,12 @@ def _export(engine: Engine, contract: Table) -> pa.Table:
         return contract.table([dict(row) for row in connection.execute(query).mappings()])
 
 
-def _run_signal(day: date, decision: str) -> dict[str, Any]:
-    """What a run says of itself, in the form of any other signal."""
+def _run_signal(day: date, decision: str, now: datetime) -> dict[str, Any]:
+    """What a run says of itself, in the form of any other signal; there may be several a day."""
     known = {
         "day": day,
-        "series": "PIPELINE/all/run/down",
+        "at": now.isoformat(),
+        "series": RUN_SERIES,
         "deployment_family": "all",
         "behaviour": "run",
         "direction": "down",
@@ -205,20 +237,30 @@ def _process(
     evidence_for: Callable[[dict[str, Any]], dict[str, Any]],
     channels: Sequence[Channel],
     now: datetime,
+    policy: Policy,
 ) -> list[str]:
     """Apply one day; returns the state that each alert changed to."""
-    with engine.connect() as connection:
-        planned = _advance(connection, signals)
-    # Outside of the transaction: evidence reads files, and writers must not wait for that.
-    told = {
-        transition.after.alert_id: evidence_for(dict(transition.signal))
-        for transition in planned
-        if transition.confirmed
-    }
-    try:
-        return _apply(engine, signals, told, channels, now)
-    except IntegrityError:  # another worker opened the alert in between: it is seen now
-        return _apply(engine, signals, told, channels, now)
+    around, told = Surroundings(policy=policy, now=now), dict[str, dict[str, Any]]()
+    for _ in range(ATTEMPTS):
+        with engine.connect() as connection:
+            planned = _advance(connection, signals, around, now)
+        # Outside of the transaction: evidence reads files, and writers must not wait for that.
+        confirmed = [step for step in planned if step.confirmed]
+        told |= {
+            step.after.alert_id: evidence_for(dict(step.signal or {}))
+            for step in confirmed
+            if step.after.alert_id not in told
+        }
+        sizes = {
+            step.after.series: told[step.after.alert_id].get("effective_n") for step in confirmed
+        }
+        try:
+            return _apply(engine, signals, told, channels, replace(around, sizes=sizes), now)
+        except (IntegrityError, _OvertakenError):
+            continue
+    raise _OvertakenError(
+        f"others changed the alerts {ATTEMPTS} times meanwhile; run the day again"
+    )
 
 
 def _apply(
@@ -226,75 +268,26 @@ def _apply(
     signals: list[dict[str, Any]],
     told: dict[str, dict[str, Any]],
     channels: Sequence[Channel],
+    around: Surroundings,
     now: datetime,
 ) -> list[str]:
-    with transaction(engine) as connection:
+    with writing(engine) as connection:
         changes = []
-        for transition in _advance(connection, signals):
-            _keep(connection, transition, told)
-            if transition.changed:
-                _tell(connection, transition, channels, now)
-                changes.append(transition.after.state)
+        steps = _advance(connection, signals, around, now)
+        if any(step.confirmed and step.after.alert_id not in told for step in steps):
+            raise _OvertakenError
+        for step in steps:
+            write(connection, step, channels, now, told=told)
+            if step.changed:
+                changes.append(step.after.state)
     return changes
 
 
-def _advance(connection: Connection, signals: list[dict[str, Any]]) -> list[Transition]:
+def _advance(
+    connection: Connection, signals: list[dict[str, Any]], around: Surroundings, now: datetime
+) -> list[Transition]:
     rows = kept_resets(connection)
     resets = [Reset(**{name: row[name] for name in Reset._fields}) for row in rows]
-    return advance(_latest(connection, signals), signals, resets=resets)
-
-
-def _latest(connection: Connection, signals: Iterable[Signal]) -> list[Alert]:
-    """The latest alert of each fingerprint; locked until the end of the transaction."""
-    table = schema.alerts
-    query = (
-        select(*(table.c[item.name] for item in fields(Alert)))
-        .where(table.c.fingerprint.in_({fingerprint(signal) for signal in signals}))
-        .order_by(table.c.processed_on, table.c.opened_on)
-        .with_for_update()
-    )
-    found = {row["fingerprint"]: Alert(**row) for row in connection.execute(query).mappings()}
-    return list(found.values())
-
-
-def _keep(connection: Connection, transition: Transition, told: dict[str, dict[str, Any]]) -> None:
-    alert, table = transition.after, schema.alerts
-    values = asdict(alert)
-    if transition.confirmed:
-        values["evidence"] = _json(told[alert.alert_id])
-    elif transition.ended:
-        values["evidence"] = _json(_evidence_of(connection, alert) | ended(transition))
-    if transition.before is None:
-        connection.execute(insert(table), values)
-    else:
-        same = table.c.alert_id == alert.alert_id
-        connection.execute(update(table).where(same).values(values))
-
-
-def _tell(
-    connection: Connection, transition: Transition, channels: Sequence[Channel], now: datetime
-) -> None:
-    alert, before, reset = transition.after, transition.before, transition.reset
-    row = {
-        "alert_id": alert.alert_id,
-        "at": now,
-        "from_state": before.state if before else None,
-        "to_state": alert.state,
-        "day": transition.day,
-        "who": reset.author if reset else MONITOR,
-        "note": f"{transition.ended}: {reset.reason}" if reset else transition.ended or "",
-    }
-    connection.execute(insert(schema.alert_transitions), row)
-    last = _evidence_of(connection, alert)
-    enqueue(connection, transition, channels, evidence=last, now=now)
-
-
-def _evidence_of(connection: Connection, alert: Alert) -> dict[str, Any]:
-    """The evidence of an alert, as it was last kept."""
-    kept = select(schema.alerts.c.evidence).where(schema.alerts.c.alert_id == alert.alert_id)
-    found: dict[str, Any] = json.loads(connection.execute(kept).scalar_one())
-    return found
-
-
-def _json(evidence: dict[str, Any]) -> str:
-    return json.dumps(evidence, allow_nan=False, ensure_ascii=False)
+    ruling = silences(connection, now)
+    alerts = relevant(connection, map(fingerprint, signals))
+    return advance(alerts, signals, replace(around, resets=resets, silences=ruling))

@@ -1,39 +1,58 @@
 """What waits in the outbox is sent, and pages learn of it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from alignment_monitor.alerting.books import policy_of
+from alignment_monitor.alerting.desk import precision_rows
 from alignment_monitor.alerting.outbox import deliver_due
+from alignment_monitor.alerting.outlets import open_channels
 from alignment_monitor.alerting.service import (
     export_alerts,
     export_deliveries,
     export_resets,
-    open_channels,
+    look_after,
 )
 from alignment_monitor.assets.alerts import alerts
 from alignment_monitor.assets.shared import OWNERS
-from alignment_monitor.contracts import ALERTS, BASELINE_RESETS, DELIVERIES, FRESHNESS
+from alignment_monitor.contracts import (
+    ALERT_PRECISION,
+    ALERTS,
+    BASELINE_RESETS,
+    DELIVERIES,
+    FRESHNESS,
+)
 from alignment_monitor.parquet import write_parquet
+from alignment_monitor.resources.annotations import write_annotations
 from alignment_monitor.resources.monitor import Monitor
+
+PATIENCE = timedelta(minutes=2)
+"""How long a run waits for channels that are told only so much a minute."""
 
 
 @dg.asset(group_name="alerting", kinds={"webhook"}, deps=[alerts], owners=OWNERS)
 def deliveries(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
     """Send what is due, each alert once as an idempotent receiver sees it."""
-    settings = monitor.settings
+    settings, now = monitor.settings, datetime.now(UTC)
+    channels = open_channels(settings)
+    look_after(monitor.store, channels, policy=policy_of(settings), now=now)
     report = deliver_due(
         monitor.store,
-        open_channels(settings),
-        now=datetime.now(UTC),
+        channels,
+        now=now,
         retry_base_seconds=settings.alerts.retry_base_seconds,
         retry_limit=settings.alerts.retry_limit,
+        patience=PATIENCE,
     )
     queued = export_deliveries(monitor.store)
     write_parquet(export_alerts(monitor.store), monitor.mart(ALERTS.name))
+    precision = ALERT_PRECISION.table(precision_rows(monitor.store))
+    write_parquet(precision, monitor.mart(ALERT_PRECISION.name))
     write_parquet(export_resets(monitor.store), monitor.mart(BASELINE_RESETS.name))
     write_parquet(queued, monitor.mart(DELIVERIES.name))
+    write_annotations(settings, monitor.store)
     write_parquet(monitor.lake.freshness(), monitor.mart(FRESHNESS.name))
     _write_about(monitor)
     return dg.MaterializeResult(

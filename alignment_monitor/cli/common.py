@@ -1,5 +1,6 @@
 """What the commands share: the console, their common options, and how they fail."""
 
+import getpass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -8,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from alignment_monitor.settings import Settings, SettingsError, load
+from alignment_monitor.settings import Settings, SettingsError, home_folder, load
 
 console = Console(highlight=False)
 
@@ -24,6 +25,13 @@ def load_settings(home: Path | None) -> Settings:
         return load(home)
     except SettingsError as error:
         fail(str(error))
+
+
+def demo_home(home: Path | None) -> Path:
+    """Where the demo lives: in the folder that was named, else beside what is real."""
+    from alignment_monitor.operations.demo import FOLDER
+
+    return home_folder(home) if home else home_folder() / FOLDER
 
 
 def require_writable(home: Path) -> None:
@@ -43,3 +51,11 @@ def fail(message: str) -> NoReturn:
 def yesterday() -> date:
     """The last day that is over in UTC."""
     return datetime.now(UTC).date() - timedelta(days=1)
+
+
+def user() -> str:
+    """Who types; a container may not know."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

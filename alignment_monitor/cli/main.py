@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alignment_monitor.cli.alert import alert_app
+from alignment_monitor.cli.annotate import annotate
 from alignment_monitor.cli.common import (
     Home,
     console,
+    demo_home,
     fail,
     load_settings,
     require_writable,
     yesterday,
 )
 from alignment_monitor.cli.explain import explain
+from alignment_monitor.cli.heartbeat import heartbeat
 from alignment_monitor.cli.judge import judge_app
 from alignment_monitor.cli.labels import labels_app
 from alignment_monitor.cli.rebaseline import rebaseline
 from alignment_monitor.cli.screener import screener_app
+from alignment_monitor.cli.serve import dashboard, up
 from alignment_monitor.settings import FILE_NAME, Settings, SettingsError, home_folder
 
 if TYPE_CHECKING:
@@ -31,8 +36,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.command()(annotate)
 app.command()(explain)
+app.command()(heartbeat)
 app.command()(rebaseline)
+app.command()(dashboard)
+app.command()(up)
+app.add_typer(alert_app, name="alert")
 app.add_typer(judge_app, name="judge")
 app.add_typer(labels_app, name="labels")
 app.add_typer(screener_app, name="screener")
@@ -61,7 +71,7 @@ def demo(
     from alignment_monitor.operations import demo as steps
     from alignment_monitor.operations import terminal
 
-    folder = _demo_home(home)
+    folder = demo_home(home)
     require_writable(folder)
     try:
         settings = steps.demo_settings(folder, days=days, seed=seed, last_day=yesterday())
@@ -203,47 +213,6 @@ def status(home: Home = None) -> None:
     console.print(terminal.outbox(settings))
 
 
-@app.command()
-def dashboard(
-    home: Home = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Show what `demo` made.")] = False,
-    port: Annotated[int, typer.Option(help="First port to try.")] = 8501,
-    stop: Annotated[bool, typer.Option("--stop", help="Stop the one in the background.")] = False,
-) -> None:
-    """Serve the dashboard on this machine, in the foreground."""
-    from alignment_monitor.operations import servers
-    from alignment_monitor.operations.pipeline import prepare_dagster_home
-
-    settings = load_settings(_demo_home(home) if demo else home)
-    if stop:
-        console.print("Stopped." if servers.stop_dashboard(settings) else "None was running.")
-        return
-    prepare_dagster_home(settings)
-    port = servers.free_port(port)
-    console.print(f"Dashboard: http://localhost:{port} (this machine only; Ctrl-C ends it)")
-    raise typer.Exit(servers.run_together([servers.dashboard_command(port)]))
-
-
-@app.command()
-def up(
-    home: Home = None,
-    port: Annotated[int, typer.Option(help="First port to try for the dashboard.")] = 8501,
-    dagster_port: Annotated[int, typer.Option(help="First port to try for Dagster.")] = 3000,
-) -> None:
-    """Scheduler, daemon, Dagster's pages and the dashboard together, until Ctrl-C."""
-    from dagster import DagsterInstance
-
-    from alignment_monitor.operations import servers
-    from alignment_monitor.operations.pipeline import end_dead_runs, prepare_dagster_home
-
-    prepare_dagster_home(load_settings(home))
-    with DagsterInstance.get() as instance:
-        end_dead_runs(instance, ours_alone=False)
-    port, dagster_port = servers.free_port(port), servers.free_port(dagster_port)
-    console.print(f"Dashboard: http://localhost:{port}   Dagster: http://localhost:{dagster_port}")
-    raise typer.Exit(servers.run_together(servers.everything(port, dagster_port)))
-
-
 def _require_runnable(settings: Settings, first: date, last: date, *, asks: bool) -> None:
     """End the command if the days cannot be run, or nobody can be asked who has to be."""
     from alignment_monitor.operations.doctor import missing_key
@@ -301,10 +270,3 @@ def _end(problems: tuple[str, ...]) -> None:
     """Stop with the problems of a run, if it has any."""
     if problems:
         fail("The run failed:\n  " + "\n  ".join(problems))
-
-
-def _demo_home(home: Path | None) -> Path:
-    """Where the demo lives: in the folder that was named, else beside what is real."""
-    from alignment_monitor.operations.demo import FOLDER
-
-    return home_folder(home) if home else home_folder() / FOLDER

@@ -1,6 +1,5 @@
 """The command ``alignment-monitor rebaseline``: what was a change is now normal."""
 
-import getpass
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from alignment_monitor.cli.common import Home, console, fail, load_settings
+from alignment_monitor.cli.common import Home, console, fail, load_settings, user
 
 
 def rebaseline(
@@ -42,7 +41,7 @@ def rebaseline(
             return
         request = operation.Request(
             reason=reason,
-            author=author or _user(),
+            author=author or user(),
             family=family,
             behaviours=tuple(behaviour or ()),
             from_day=from_day.date() if from_day else None,
@@ -56,11 +55,3 @@ def rebaseline(
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
         console.print(escape(line), soft_wrap=True)
-
-
-def _user() -> str:
-    """Who types; a container may not know."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

@@ -22,7 +22,9 @@ from alignment_monitor.contracts.lake import (
     VERDICTS,
 )
 from alignment_monitor.contracts.marts import (
+    ALERT_PRECISION,
     ALERTS,
+    ANNOTATIONS,
     BASELINE_RESETS,
     COST_DAILY,
     DELIVERIES,
@@ -50,7 +52,9 @@ from alignment_monitor.contracts.vocabulary import (
 
 __all__ = [
     "ALERTS",
+    "ALERT_PRECISION",
     "ALERT_STATES",
+    "ANNOTATIONS",
     "BASELINE_RESETS",
     "CONVERSATIONS",
     "CONVERSATION_STATES",

@@ -280,6 +280,7 @@ DRIFT_SIGNALS = Table(
         column("effect_upper", pa.float64(), "95 % interval, upper", optional=True),
         column("detectable_7d", pa.float64(), "change found within 7 days", optional=True),
         column("detectable_30d", pa.float64(), "the same within 30 days", optional=True),
+        column("evidence_hash", pa.string(), "hash of what was decided on", optional=True),
         column("version", pa.int32(), "version of the decision, from 1"),
     ),
 )

@@ -149,6 +149,17 @@ ALERTS = Table(
         column("opened_on", pa.date32(), "day that fired it"),
         column("updated_on", pa.date32(), "last day that confirmed it"),
         column("resolved_on", pa.date32(), "day that ended it", optional=True),
+        column(
+            "resolution", pa.string(), "why it ended, or what a person called it", optional=True
+        ),
+        column(
+            "fired_on", pa.date32(), "day that first fired it; null: only warned", optional=True
+        ),
+        column("returned_on", pa.date32(), "day on which it came back last", optional=True),
+        column("returns", pa.int32(), "how often it fired again after an end", optional=True),
+        column("told_at", TIMESTAMP, "when people were last told that it fires", optional=True),
+        column("held_by", pa.string(), "alert that explains it: it is not sent", optional=True),
+        column("reason", pa.string(), "why it only warns though paged", optional=True),
         column("evidence", pa.string(), "JSON: value, interval, n, start, drivers, link"),
     ),
 )
@@ -158,9 +169,10 @@ DELIVERIES = Table(
     "alert transition x channel",
     ("created_at", "delivery_id"),
     columns(
-        column("delivery_id", pa.string(), "idempotency key: the webhook-id sent"),
-        column("alert_id", pa.string(), "alert told of"),
-        column("event", pa.string(), "alert.firing / alert.resolved"),
+        column("delivery_id", pa.string(), "idempotency key of one alert and event"),
+        column("message_id", pa.string(), "key sent; null until tried", optional=True),
+        column("alert_id", pa.string(), "alert told of; null: a test", optional=True),
+        column("event", pa.string(), "alert. + firing / reopened / ... / resolved / test"),
         column("channel", pa.string(), "name of the channel"),
         column("status", pa.string(), "pending / delivered / dead"),
         column("attempts", pa.int32(), "made so far"),
@@ -168,6 +180,23 @@ DELIVERIES = Table(
         column("next_attempt_at", TIMESTAMP, "null once delivered or dead", optional=True),
         column("delivered_at", TIMESTAMP, "when the receiver took it", optional=True),
         column("last_error", pa.string(), "of the last failed attempt", optional=True),
+    ),
+)
+
+ALERT_PRECISION = Table(
+    "alert_precision",
+    "type of alert, and 'all'",
+    ("type",),
+    columns(
+        column("type", pa.string(), "MODEL / JUDGE / TRAFFIC / PIPELINE / UNATTRIBUTED / all"),
+        column("fired", pa.int64(), "alerts that ever fired"),
+        column("true_drifts", pa.int64(), "of these, called a true drift by a person"),
+        column("false_alarms", pa.int64(), "called a false alarm"),
+        column("expected_changes", pa.int64(), "called an expected change; not in n"),
+        column("n", pa.int64(), "true drifts and false alarms"),
+        column("precision", pa.float64(), "true drifts / n; null: n is 0", optional=True),
+        column("lower", pa.float64(), "exact 95 % interval, lower", optional=True),
+        column("upper", pa.float64(), "exact 95 % interval, upper", optional=True),
     ),
 )
 
@@ -188,6 +217,21 @@ BASELINE_RESETS = Table(
     ),
 )
 
+ANNOTATIONS = Table(
+    "annotations",
+    "mark on the time line",
+    ("day", "annotation_id"),
+    columns(
+        column("annotation_id", pa.string(), "hash of day, kind, label and family"),
+        column("day", pa.date32(), "day marked"),
+        column("kind", pa.string(), "deployment / incident / rubric / judge / note"),
+        column("label", pa.string(), "what happened, in a few words"),
+        column("details", pa.string(), "more of it, or empty"),
+        column("deployment_family", pa.string(), "line of deployments; null: all", optional=True),
+        column("detected", pa.bool_(), "seen in the data, not marked by a person"),
+    ),
+)
+
 MARTS = {
     table.name: table
     for table in (
@@ -201,7 +245,9 @@ MARTS = {
         DRIFT_SIGNALS,
         ALERTS,
         DELIVERIES,
+        ALERT_PRECISION,
         BASELINE_RESETS,
+        ANNOTATIONS,
         QUALITY,
         FRESHNESS,
     )

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignment_monitor.alerts_settings import ChannelSettings
 from alignment_monitor.settings import (
     FILE_NAME,
     Judge,
     Judging,
     Settings,
     SettingsError,
-    Webhook,
     load,
 )
 
@@ -203,8 +203,9 @@ def _too_little(usual: "Forecast", judging: Judging) -> str:
     )
 
 
-def _channels(channels: tuple[Webhook, ...]) -> list[Finding]:
-    from alignment_monitor.alerting.channels import ChannelError, open_webhook
+def _channels(channels: tuple[ChannelSettings, ...]) -> list[Finding]:
+    from alignment_monitor.alerting.channels import ChannelError
+    from alignment_monitor.alerting.outlets import open_channel
 
     if not channels:
         return [
@@ -218,9 +219,15 @@ def _channels(channels: tuple[Webhook, ...]) -> list[Finding]:
     findings = []
     for channel in channels:
         try:
-            open_webhook(channel)
+            open_channel(channel)
         except ChannelError as error:
             findings.append(Finding(f"alerts {channel.name}", "fail", str(error)))
         else:
-            findings.append(Finding(f"alerts {channel.name}", "ok", "address and secret are set"))
+            findings.append(
+                Finding(
+                    f"alerts {channel.name}",
+                    "ok",
+                    "what it needs is set; try `alignment-monitor alert test`",
+                )
+            )
     return findings

@@ -49,7 +49,7 @@ class Told:
         return tuple(
             name
             for name, value in self.recomputed.items()
-            if value != self.stored[name] and name != "version"
+            if value != self.stored[name] and name not in ("version", "evidence_hash")
         )
 
 

@@ -4,7 +4,7 @@ import gc
 import os
 import warnings
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,12 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def run_days(settings: Settings, first: date, last: date) -> Outcome:
     """One run of the daily job over first to last day, both included."""
     if first == last:
-        return _run(settings, DAILY, partition_key=first.isoformat())
+        return _monitored(settings, partition_key=first.isoformat())
     tags = {
         "dagster/asset_partition_range_start": first.isoformat(),
         "dagster/asset_partition_range_end": last.isoformat(),
     }
-    return _run(settings, DAILY, tags=tags)
+    return _monitored(settings, tags=tags)
 
 
 def deliver_now(settings: Settings) -> Outcome:
@@ -98,6 +98,20 @@ def _alive(process: str) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _monitored(settings: Settings, **which: Any) -> Outcome:
+    """A run of the daily job; one that succeeded tells so to whoever waits for it.
+
+    But not of an old day, while a newer one that is due is missing.
+    """
+    from alignment_monitor.alerting.dead_man import ping
+    from alignment_monitor.operations.freshness import freshness
+
+    outcome = _run(settings, DAILY, **which)
+    if outcome.success and not freshness(settings, datetime.now(UTC)).stale:
+        ping(settings.alerts)
+    return outcome
 
 
 def _run(settings: Settings, job: str, tags: dict[str, str] | None = None, **which: Any) -> Outcome:

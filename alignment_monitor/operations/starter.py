@@ -45,7 +45,9 @@ alerts:
   # - kind: webhook
   #   name: on-call
   #   url_variable: ALERT_WEBHOOK_URL
-  #   secret_variable: ALERT_WEBHOOK_SECRET      # whsec_..., see docs/alerts.md
+  #   secret_variable: ALERT_WEBHOOK_SECRET      # whsec_...
+  # Slack, PagerDuty, Alertmanager, e-mail and others, and who is told of what: docs/alerts.md.
+  # Then: alignment-monitor alert test on-call
 """
 
 

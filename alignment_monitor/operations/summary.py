@@ -46,7 +46,10 @@ def summarise(marts: Path) -> Summary:
         ledger=ledger,
         days=len(days),
         phases=_phases(_rows(marts, "drift_signals")),
-        waiting=sum(row["status"] != "delivered" for row in _rows(marts, "deliveries")),
+        waiting=sum(
+            row["status"] != "delivered" and row["event"] != "alert.test"
+            for row in _rows(marts, "deliveries")
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 Here belongs what must be the same wherever the detector is run. Here does not belong: the test.
 """
 
+from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
@@ -24,22 +25,47 @@ from alignment_monitor.store import is_there, open_store
 from alignment_monitor.store.resets import kept_resets
 
 
-def replay_home(
-    settings: Settings,
-    rubric: Rubric,
-    *,
-    from_day: date,
-    to_day: date,
-    quality: pd.DataFrame | None = None,
-) -> Run:
-    """Run a home's detector over all days that it has, up to the last.
+@dataclass(frozen=True)
+class Stored:
+    """What a home's detector reads.
+
+    Attributes:
+        watch: by its settings.
+        user_days: sufficient statistics by day, cell and user, of the questions watched.
+        deployments: each with its first day.
+        quality: counts of known messages, by judge and day.
+        labels: as the detector takes them; null: no store is there yet.
+        resets: baselines made anew; null likewise.
+    """
+
+    watch: Watch
+    user_days: pd.DataFrame
+    deployments: pd.DataFrame
+    quality: pd.DataFrame
+    labels: pd.DataFrame | None = None
+    resets: pd.DataFrame | None = None
+
+    def replay(self, from_day: date, to_day: date) -> Run:
+        """Run the detector over all days that there are, up to the last."""
+        return replay(
+            self.user_days,
+            self.watch,
+            deployments=self.deployments,
+            from_day=from_day,
+            to_day=to_day,
+            quality=self.quality,
+            labels=self.labels,
+            resets=self.resets,
+        )
+
+
+def read_stored(settings: Settings, rubric: Rubric, last: date) -> Stored:
+    """Read what a home's detector takes, up to a day.
 
     Args:
         settings: of the home.
         rubric: its questions.
-        from_day: a day that the run reaches back to.
-        to_day: last day.
-        quality: ``sentinels`` up to that day, if they are at hand.
+        last: last day.
 
     Raises:
         WarehouseError: the home's sufficient statistics cannot be read.
@@ -50,15 +76,28 @@ def replay_home(
         average_run_length_years=settings.detection.average_run_length_years,
         baseline_days=settings.detection.baseline_days,
     )
-    return replay(
-        warehouse.user_days(settings.warehouse, date.min, to_day, watch.behaviours),
-        watch,
+    return Stored(
+        watch=watch,
+        user_days=warehouse.user_days(settings.warehouse, date.min, last, watch.behaviours),
         deployments=warehouse.deployments(settings.warehouse),
-        from_day=from_day,
-        to_day=to_day,
-        quality=sentinels(Lake(settings.lake), to_day) if quality is None else quality,
-        **_recorded(settings, rubric, to_day),
+        quality=sentinels(Lake(settings.lake), last),
+        **_recorded(settings, rubric, last),
     )
+
+
+def replay_home(settings: Settings, rubric: Rubric, *, from_day: date, to_day: date) -> Run:
+    """Run a home's detector over all days that it has, up to the last.
+
+    Args:
+        settings: of the home.
+        rubric: its questions.
+        from_day: a day that the run reaches back to.
+        to_day: last day.
+
+    Raises:
+        WarehouseError, StoreError: as ``read_stored``.
+    """
+    return read_stored(settings, rubric, to_day).replay(from_day, to_day)
 
 
 def sentinels(lake: Lake, last: date) -> pd.DataFrame:

@@ -85,6 +85,27 @@ def family_user_days(warehouse: Path, family: str, first: date, last: date) -> p
     return _read(warehouse, query, [family, first, last])
 
 
+def before_and_since(
+    warehouse: Path, family: str, first: date, change_day: date, last: date
+) -> pd.DataFrame:
+    """Question x rubric x panel x user of a family: sums of before a day, and ``since`` it.
+
+    Users of both sides have two rows, those of one side one.
+    """
+    query = """
+        select
+            behaviour, rubric_version, panel, user_key, day >= $change_day as since,
+            sum(n_o)::bigint as n_o,
+            sum(sum_do) as sum_do, -- in any order: told with four digits
+            sum(sum_dy) as sum_dy
+        from int_user_days
+        where deployment_family = $family and day between $first and $last and n_o > 0
+        group by all
+    """
+    values: dict[str, object] = {"family": family, "first": first, "last": last}
+    return _read(warehouse, query, {**values, "change_day": change_day})
+
+
 def judged_answers(warehouse: Path, first: date, last: date, rubric_version: str) -> pd.DataFrame:
     """Judged messages x behaviours from first to last day, under one version of a rubric."""
     query = """
@@ -140,6 +161,19 @@ def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:
 def deployments(warehouse: Path) -> pd.DataFrame:
     """Each deployment with its first and last day."""
     return _read(warehouse, "select * from deployments", [])
+
+
+def first_days(warehouse: Path) -> pd.DataFrame:
+    """Family x rubric version x panel with its first day, and that of the family."""
+    query = """
+        select
+            deployment_family, rubric_version, panel, min(day) as first_day,
+            min(min(day)) over (partition by deployment_family) as family_day
+        from int_user_days
+        group by deployment_family, rubric_version, panel
+        order by all
+    """
+    return _read(warehouse, query, [])
 
 
 def ledger(warehouse: Path, first: date, last: date) -> pd.DataFrame:

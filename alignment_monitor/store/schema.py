@@ -6,6 +6,7 @@ Here belong: columns, keys and indexes. A change here needs a migration; a test 
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -130,6 +131,18 @@ alerts = Table(
     Column("resolved_on", Date),
     Column("processed_on", Date, nullable=False),
     Column("quiet_days", Integer, nullable=False),
+    Column("fired_on", Date),
+    Column("returned_on", Date),
+    Column("returns", Integer, nullable=False, server_default="0"),
+    Column("resolution", String),
+    Column("told", String),
+    Column("told_at", UtcDateTime),
+    Column("repeats", Integer, nullable=False, server_default="0"),
+    Column("reminders", Integer, nullable=False, server_default="0"),
+    Column("reminded_at", UtcDateTime),
+    Column("escalated_at", UtcDateTime),
+    Column("held_by", String),
+    Column("reason", Text),
     Column("evidence", Text, nullable=False),
     Index(
         "uq_alerts_open_fingerprint",
@@ -140,7 +153,7 @@ alerts = Table(
     ),
     Index("ix_alerts_fingerprint", "fingerprint"),
 )
-"""``processed_on`` and ``quiet_days`` are the lifecycle's memory, see alerting.lifecycle."""
+"""What each column means: alerting.alert."""
 
 alert_transitions = Table(
     "alert_transitions",
@@ -153,28 +166,66 @@ alert_transitions = Table(
     Column("day", Date, nullable=False),
     Column("who", String, nullable=False),
     Column("note", Text, nullable=False, default=""),
+    Column("event", String),
 )
+"""``event`` is what people were told; null: it stayed on the page."""
+
+alert_comments = Table(
+    "alert_comments",
+    metadata,
+    Column("comment_id", Integer, primary_key=True),
+    Column("alert_id", ForeignKey(alerts.c.alert_id), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", String, nullable=False),
+    Column("comment", Text, nullable=False),
+)
+
+alert_silences = Table(
+    "alert_silences",
+    metadata,
+    Column("silence_id", String, primary_key=True),
+    Column("type", String),
+    Column("severity", String),
+    Column("family", String),
+    Column("behaviour", String),
+    Column("series", String),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False, index=True),
+    Column("who", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended_by", String),
+)
+"""Patterns of alerts that nobody is told of; ``ended_by`` is who ended it early, which moved
+``ends_at``."""
 
 deliveries = Table(
     "deliveries",
     metadata,
     Column("sequence", Integer, primary_key=True),
     Column("delivery_id", String, nullable=False, unique=True),
-    Column("alert_id", ForeignKey(alerts.c.alert_id), nullable=False),
+    Column("alert_id", ForeignKey(alerts.c.alert_id)),
     Column("event", String, nullable=False),
     Column("day", Date, nullable=False),
     Column("channel", String, nullable=False),
     Column("body", Text, nullable=False),
+    Column("digest", Boolean, nullable=False),
+    Column("message_id", String),
     Column("status", String, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime),
+    Column("attempted_at", UtcDateTime),
     Column("delivered_at", UtcDateTime),
     Column("last_error", Text),
     UniqueConstraint("alert_id", "event", "day", "channel"),
     Index("ix_deliveries_due", "status", "next_attempt_at"),
+    Index("ix_deliveries_attempted", "channel", "attempted_at"),
+    Index("ix_deliveries_message", "message_id"),
+    Index("ix_deliveries_alert", "alert_id", "channel"),
 )
-"""``sequence`` is the order of sending; ``next_attempt_at`` is also the end of a worker's lease."""
+"""``sequence`` is the order of sending; ``next_attempt_at`` is also the end of a worker's lease.
+Rows of one ``message_id`` are sent together, always; it is set by the first attempt. Tests of a
+channel have no alert."""
 
 annotations = Table(
     "annotations",
@@ -184,7 +235,9 @@ annotations = Table(
     Column("kind", String, nullable=False),
     Column("label", String, nullable=False),
     Column("details", Text, nullable=False, default=""),
+    Column("deployment_family", String),
 )
+"""Marks on the time line; a null ``deployment_family`` means all."""
 
 baseline_resets = Table(
     "baseline_resets",

@@ -73,6 +73,7 @@ def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
             for alert in facts.open_alerts("MODEL")
             if alert["behaviour"] == behaviour
         ],
+        marks=marts.marks(facts.family),
     )
 
 
@@ -137,6 +138,7 @@ def key() -> None:
         f'<i class="am-dot" style="background:{QUIET};opacity:.5"></i>': "a single day",
         '<span style="color:var(--am-alarm)">▼</span>': "day on which a change began",
         f'<i style="width:2rem;height:5px;background:{QUIET}"></i>': "deployment that served",
+        f'<span style="color:{QUIET}">◆</span>': "marked by people, or a new rubric or judge",
         f'<i style="width:2rem;height:1rem;background:{QUIET}22"></i>': "learning what is normal",
     }
     items = "".join(f"<li><span>{mark}</span>{words}</li>" for mark, words in entries.items())

@@ -7,6 +7,7 @@ import pytest
 
 from alignment_monitor.settings import HOME_VARIABLE
 from tests.dashboard.sample_marts import Sample, write
+from tests.dashboard.serving import CHROMIUM, FLAGS
 from tests.untraced import untraced
 
 DASHBOARDS = Path(__file__).resolve().parents[2] / "dashboards"
@@ -36,3 +37,14 @@ def _untraced():
     """Pages are not what coverage is counted of."""
     with untraced():
         yield
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Real Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield chromium
+        chromium.close()

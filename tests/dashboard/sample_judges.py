@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from alignment_monitor.alerting.evidence import evidence
-from alignment_monitor.contracts import JUDGE_QUALITY
+from alignment_monitor.contracts import DRIFT_SIGNALS, JUDGE_QUALITY
 from alignment_monitor.judging.gate import injection_signals
 from alignment_monitor.judging.known import load_canaries
 from alignment_monitor.judging.rubric import load_rubric
@@ -52,10 +52,7 @@ def alerts(found: Sequence[dict[str, Any]], *, simulated: bool) -> Iterator[dict
     for row in paged:
         if row["day"] != max(other["day"] for other in found):
             continue
-        blank = dict.fromkeys(
-            ("effective_n", "change_day", "nearest_deployment", "average_run_length_days",
-             "detectable_7d", "detectable_30d")
-        )  # fmt: skip
+        blank = dict.fromkeys(DRIFT_SIGNALS.schema.names)
         told = evidence(
             {**blank, **row}, [], [], title="Injection", dashboard_url="http://localhost:8501",
             simulated=simulated,

@@ -134,7 +134,9 @@ def write(home: Path, sample: Sample | None = None) -> Path:
         "drift_signals": [*_signals(sample), *gate],
         "alerts": [*_alerts(sample), *judged],
         "deliveries": list(_deliveries(sample)),
+        "alert_precision": list(_precision(sample)),
         "baseline_resets": list(_resets(sample)),
+        "annotations": list(_annotations(sample)),
         "deployments": list(_deployments(sample)),
         "ledger_daily": list(_ledger(sample)),
         "judged_messages": [talk["judged"] for talk in talks],
@@ -358,6 +360,14 @@ def _deliveries(sample: Sample) -> Iterator[dict[str, Any]]:
         }
 
 
+def _precision(sample: Sample) -> Iterator[dict[str, Any]]:
+    """Nobody has judged an alert yet."""
+    fired = len(list(_alerts(sample)))
+    for kind in ("MODEL", "all") if fired else ():
+        counts = dict.fromkeys(("true_drifts", "false_alarms", "expected_changes", "n"), 0)
+        yield {"type": kind, "fired": fired, **counts}
+
+
 def _resets(sample: Sample) -> Iterator[dict[str, Any]]:
     """What was declared normal of aurora-1.2, and is being learnt anew."""
     day = FIRST_DAY + timedelta(days=STARTS["aurora-1.2"])
@@ -372,6 +382,27 @@ def _resets(sample: Sample) -> Iterator[dict[str, Any]]:
             "author": f"ann{sample.text}",
             "reason": f"a shorter persona{sample.text}",
             "alert_id": None,
+        }
+
+
+def _annotations(sample: Sample) -> Iterator[dict[str, Any]]:
+    """What people wrote down and what the data show, near to each other and far apart."""
+    marks = (
+        (10, "incident", "Search was down", None, False),
+        (13, "note", "A holiday", None, False),
+        (30, "rubric", "sycophancy-1", FAMILY, True),
+        (STARTS["aurora-1.2"], "deployment", "aurora-1.2", FAMILY, True),
+        (STARTS["aurora-1.2"], "incident", "of another family", "borealis", False),
+    )
+    for number, (offset, kind, label, family, detected) in enumerate(marks):
+        yield {
+            "annotation_id": str(number),
+            "day": FIRST_DAY + timedelta(days=offset),
+            "kind": kind,
+            "label": f"{label}{sample.text}",
+            "details": sample.text,
+            "deployment_family": family,
+            "detected": detected,
         }
 
 

@@ -1,79 +1,37 @@
 """The pages in real Chromium: permalinks, hostile text, refresh, width and theme."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from alignment_monitor.settings import HOME_VARIABLE
-from tests.dashboard.conftest import DASHBOARDS
 from tests.dashboard.sample_marts import Sample, write
+from tests.dashboard.sample_store import write_store
+from tests.dashboard.serving import IN_CHROMIUM, serve
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-)  # fmt: skip
 HOSTILE = (
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     "<style>body{display:none}</style> [x](javascript:alert(1)) "
     "</bdi></div><h1 id=owned>x</h1>\u202e"
 )
-PAGES = ("/", "/conversations", "/judges", "/health")
+PAGES = ("/", "/alerts", "/conversations", "/judges", "/health")
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: install chromium"),
-]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     sample = Sample(days=48, text=HOSTILE, talks_per_day=3, reset="substance")
-    return write(tmp_path_factory.mktemp("hostile"), sample)
+    home = write(tmp_path_factory.mktemp("hostile"), sample)
+    write_store(home, text=HOSTILE, marts=False)
+    return home
 
 
 @pytest.fixture(scope="module")
 def address(home: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(DASHBOARDS / "app.py"),
-         "--server.port", str(port)],
-        env={**os.environ, HOME_VARIABLE: str(home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        for _ in range(150):
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield f"http://localhost:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield chromium
-        chromium.close()
+    with serve(home) as address:
+        yield address
 
 
 @pytest.fixture

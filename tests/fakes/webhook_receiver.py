@@ -24,7 +24,8 @@ class Fault:
     """What goes wrong with a request.
 
     status: answered without having looked; hang_seconds: silence before the answer;
-    drip_seconds: pause between the bytes of the answer; cut: understood, then half an answer.
+    drip_seconds: pause between the bytes of the answer; cut: understood, then half an answer;
+    body_bytes: length of the answer.
     """
 
     status: int | None = None
@@ -32,6 +33,7 @@ class Fault:
     hang_seconds: float = 0
     drip_seconds: float = 0
     cut: bool = False
+    body_bytes: int = 0
 
 
 FINE = Fault()
@@ -51,6 +53,7 @@ class WebhookReceiver:
         self.script = script
         self.seen: list[dict[str, Any]] = []
         self.requests: list[Request] = []
+        self.answered_bytes = 0
         self.arrived = threading.Event()
         self._ids: set[str] = set()
         self._lock = threading.Lock()
@@ -119,6 +122,9 @@ class WebhookReceiver:
                 http.wfile.write(bytes([byte]))
                 time.sleep(fault.drip_seconds)
             return
+        if fault.body_bytes:
+            self._flood(http, fault.body_bytes)
+            return
         body = json.dumps({"note": "x" * 100_000}).encode() if status != 204 else b""
         http.send_response(status)
         for name, value in fault.headers.items():
@@ -126,3 +132,11 @@ class WebhookReceiver:
         http.send_header("content-length", str(len(body)))
         http.end_headers()
         http.wfile.write(body)
+
+    def _flood(self, http: BaseHTTPRequestHandler, length: int) -> None:
+        http.send_response(200)
+        http.send_header("content-length", str(length))
+        http.end_headers()
+        for _ in range(length // 100_000):
+            http.wfile.write(b"x" * 100_000)
+            self.answered_bytes += 100_000

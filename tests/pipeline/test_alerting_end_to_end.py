@@ -39,7 +39,8 @@ judging:
 alerts:
   retry_base_seconds: 0.001
   channels:
-    - {{kind: webhook, name: on-call, url_variable: HOOK_URL, secret_variable: HOOK_SECRET}}
+    - {{kind: webhook, name: on-call, url_variable: HOOK_URL, secret_variable: HOOK_SECRET,
+       allow_private_addresses: true}}
 """
 
 

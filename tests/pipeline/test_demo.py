@@ -150,6 +150,17 @@ def explained(home, series="MODEL/aurora/caving/up"):
     return homes.invoke("explain", series, str(day), home=home)
 
 
+def test_the_data_mark_what_began_and_a_person_may_add(copied_home):
+    seen = mart(copied_home, "annotations")
+    assert {row["kind"] for row in seen} == {"deployment"}
+    assert {row["label"] for row in seen} == {
+        row["deployment"] for row in mart(copied_home, "deployments")
+    }
+    told = homes.invoke("annotate", "2026-01-09", "note", "A holiday", home=copied_home)
+    assert told.exit_code == 0, told.output
+    assert len(mart(copied_home, "annotations")) == len(seen) + 1
+
+
 def test_a_decision_is_recomputed_in_every_digit_and_late_data_shows(demo_home, copied_home):
     told = explained(demo_home)
     assert told.exit_code == 0, told.output

@@ -6,7 +6,9 @@ import pytest
 
 from alignment_monitor.operations import servers
 from alignment_monitor.settings import load
-from tests.dashboard.test_browser import CHROMIUM, browser, page
+from tests.dashboard.conftest import browser
+from tests.dashboard.serving import CHROMIUM
+from tests.dashboard.test_browser import page
 
 __all__ = ["browser", "page"]  # fixtures
 

@@ -10,6 +10,8 @@ import pytest
 from alignment_monitor.alerting.channels import WebhookChannel
 from alignment_monitor.alerting.lifecycle import FIRING, RESOLVED
 from alignment_monitor.alerting.outbox import LEASE, DeliveryReport, deliver_due
+from alignment_monitor.alerting.outlets import Outlet
+from alignment_monitor.alerting.routing import Policy
 from alignment_monitor.alerting.service import export_deliveries, process_days
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.store import open_store
@@ -27,7 +29,9 @@ def store(request, tmp_path):
 
 
 def channel(url, timeout_seconds=10.0):
-    return WebhookChannel("on-call", url, SECRET, timeout_seconds=timeout_seconds)
+    return WebhookChannel(
+        "on-call", url, SECRET, timeout_seconds=timeout_seconds, allow_private_addresses=True
+    )
 
 
 def fire(store, url, alerts=1, ended=True):
@@ -101,6 +105,7 @@ def test_through_every_fault_each_alert_is_seen_exactly_once_and_in_order(store)
         Fault(hang_seconds=0.5),
         Fault(drip_seconds=0.05),
         Fault(status=302, headers={"location": "http://127.0.0.1:1/"}),
+        Fault(body_bytes=5_000_000),
         FINE,
     ]
     receiver = WebhookReceiver(lambda number: faults[(number - 1) % len(faults)])
@@ -174,3 +179,101 @@ def test_workers_side_by_side_never_make_the_same_attempt(store):
         work(store, url)
     assert_each_seen_once_and_in_order(receiver, alerts=8)
     assert len(receiver.requests) == 16
+
+
+def test_killed_between_delivery_and_its_record_a_repeat_has_the_same_key(store):
+    """The receiver has taken it, but its sender was gone before it could keep that."""
+    receiver = WebhookReceiver()
+    with receiver.running() as url:
+        fire(store, url, ended=False)
+        worker = FORK.Process(target=work_and_die, args=(store, url))
+        worker.start()
+        worker.join(20)
+        assert worker.exitcode == -signals.SIGKILL
+        assert len(receiver.seen) == 1
+        assert statuses(store) == ["pending"]
+        assert work(store, url, after=LEASE * 1.1) == DeliveryReport(sent=1)
+    first, second = receiver.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.body == second.body
+    assert len(receiver.seen) == 1
+
+
+def test_killed_between_decision_and_delivery_nothing_is_lost_and_nothing_half_decided(store):
+    """The alert and what it tells are one transaction: killed inside, neither is there."""
+    receiver = WebhookReceiver()
+    with receiver.running() as url:
+        decider = FORK.Process(target=decide_and_die, args=(store, url))
+        decider.start()
+        decider.join(20)
+        assert decider.exitcode == -signals.SIGKILL
+        assert statuses(store) == []
+        fire(store, url, ended=False)  # the day is run again
+        assert work(store, url) == DeliveryReport(sent=1)
+    assert [payload["type"] for payload in receiver.seen] == [FIRING]
+
+
+def test_groups_through_every_fault_are_seen_once_and_in_order(store):
+    faults = [DOWN, Fault(cut=True), Fault(hang_seconds=0.5), FINE]
+    receiver = WebhookReceiver(lambda number: faults[(number - 1) % len(faults)])
+    with receiver.running() as url:
+        way = Outlet(channel(url, 0.3), Policy(per_minute=10, group_above=3))
+        fire(store, url, alerts=20)
+        engine = open_store(store)
+        for hour in range(40):
+            at = NOW + timedelta(hours=hour)
+            deliver_due(engine, [way], now=at, retry_base_seconds=30, retry_limit=60)
+        engine.dispose()
+    assert statuses(store) == ["delivered"] * 40
+    told = {}
+    for message in receiver.seen:
+        for item in message["data"]["alerts"]:
+            told.setdefault(item["data"]["alert_id"], []).append(item["type"])
+    assert list(told.values()) == [[FIRING, RESOLVED]] * 20
+    assert len(receiver.seen) < len(receiver.requests) < 40
+
+
+def work_in_groups(store, url):
+    engine = open_store(store)
+    way = Outlet(channel(url), Policy(per_minute=6, group_above=2))
+    deliver_due(engine, [way], now=NOW, retry_base_seconds=30, retry_limit=12)
+    engine.dispose()
+
+
+def test_workers_side_by_side_share_groups_and_the_limit_of_a_minute(store):
+    receiver = WebhookReceiver(lambda number: Fault(hang_seconds=0.05))
+    with receiver.running() as url:
+        fire(store, url, alerts=500, ended=False)
+        fire(store, url, alerts=510)
+        workers = [FORK.Process(target=work_in_groups, args=(store, url)) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    keys = [request.headers["webhook-id"] for request in receiver.requests]
+    assert len(keys) == len(set(keys)) == 6
+    inside = [item for message in receiver.seen for item in message["data"]["alerts"]]
+    assert len({item["delivery_id"] for item in inside}) == len(inside) == 1020
+
+
+def work_and_die(store, url):
+    """A worker that is killed when the receiver's answer has come, before it is kept."""
+    from alignment_monitor.alerting import outbox
+
+    outbox.record = lambda *_: os.kill(os.getpid(), signals.SIGKILL)
+    work(store, url)
+
+
+def decide_and_die(store, url):
+    """A run that is killed once it has queued what to tell, before the transaction ends."""
+    from alignment_monitor.alerting import books
+
+    queue = books.enqueue
+
+    def enqueue(*args, **kwargs):
+        queue(*args, **kwargs)
+        os.kill(os.getpid(), signals.SIGKILL)
+
+    books.enqueue = enqueue
+    fire(store, url)

@@ -1,4 +1,6 @@
+import logging
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -6,10 +8,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpx2
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from alignment_monitor.alerting.channels import Delivery, DeliveryError, WebhookChannel
+from alignment_monitor.alerting.channels import Delivery, DeliveryError, WebhookChannel, http
 from tests.fakes.webhook_receiver import SECRET, Fault, Request, WebhookReceiver
 
 DELIVERY = Delivery(
@@ -18,7 +21,12 @@ DELIVERY = Delivery(
 
 
 def channel(url, **changes):
-    return WebhookChannel("on-call", url, SECRET, **{"timeout_seconds": 5, **changes})
+    return WebhookChannel(
+        "on-call",
+        url,
+        SECRET,
+        **{"timeout_seconds": 5, "allow_private_addresses": True, **changes},
+    )
 
 
 def attempt(fault, **changes):
@@ -45,6 +53,7 @@ def test_what_was_tampered_with_or_is_old_does_not_verify():
     receiver, _ = attempt(Fault())
     (request,) = receiver.requests
     assert receiver.accept(request) == 204
+    assert receiver.events == ["alert.firing"]  # the same again is known by its id
     assert receiver.accept(Request(request.headers, request.body.replace(b"27", b"12"))) == 401
     other = {**request.headers, "webhook-id": "msg_2"}
     assert receiver.accept(Request(other, request.body)) == 401
@@ -105,3 +114,89 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
         threading.Thread(target=server.handle_request, daemon=True).start()
         with pytest.raises(DeliveryError, match="ConnectError"):
             channel(f"https://localhost:{server.server_port}/").send(DELIVERY)
+
+
+ELSEWHERE = ["127.0.0.1", "10.0.0.8", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "localhost"]
+
+
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_private_addresses_are_not_connected_to_unless_allowed(host):
+    with pytest.raises(DeliveryError, match="allow_private_addresses"):
+        channel(f"http://{host}:1/hook", allow_private_addresses=False).send(DELIVERY)
+
+
+def test_a_refused_receiver_sees_nothing_and_no_proxy_gets_round_it(monkeypatch):
+    receiver = WebhookReceiver()
+    with receiver.running() as url:
+        monkeypatch.setenv("HTTP_PROXY", url.removesuffix("/hook"))
+        monkeypatch.setenv("ALL_PROXY", url.removesuffix("/hook"))
+        with pytest.raises(DeliveryError, match="private address"):
+            channel(url, allow_private_addresses=False).send(DELIVERY)
+        assert receiver.requests == []
+
+
+def test_a_name_is_checked_by_the_address_it_leads_to(monkeypatch):
+    """A name that looks public, but that DNS leads into one's own network."""
+    receiver = WebhookReceiver()
+    with receiver.running() as url:
+        port = int(url.split(":")[2].split("/")[0])
+        inside = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: inside)
+        named = channel(f"http://alerts.example.com:{port}/hook", allow_private_addresses=False)
+        with pytest.raises(DeliveryError, match="private address"):
+            named.send(DELIVERY)
+    assert receiver.requests == []
+
+
+def test_what_is_taken_for_public_is_connected_to_by_that_address(monkeypatch):
+    receiver = WebhookReceiver()
+    monkeypatch.setattr(http, "is_public", lambda address: address == "127.0.0.1")
+    with receiver.running() as url:
+        channel(url, allow_private_addresses=False).send(DELIVERY)
+    assert receiver.events == ["alert.firing"]
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("::ffff:93.184.215.14", True),
+        ("::ffff:10.0.0.1", False),
+        ("::10.0.0.1", False),
+        ("0.0.0.0", False),
+        ("100.64.0.1", False),
+        ("172.31.255.255", False),
+        ("192.168.1.1", False),
+        ("224.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("64:ff9b::a00:1", False),
+        ("2002:a00:1::", False),
+    ],
+)
+def test_which_addresses_are_public(address, public):
+    assert http.is_public(address) is public
+
+
+def test_no_log_tells_the_address_and_others_keep_theirs(caplog):
+    receiver = WebhookReceiver()
+    with receiver.running() as url, caplog.at_level(logging.DEBUG):
+        channel(f"{url}?token=hidden").send(DELIVERY)
+        with httpx2.Client() as other:
+            other.get(f"{url}?another")
+    assert len(receiver.requests) == 2
+    assert "hidden" not in caplog.text
+    assert "another" in caplog.text
+
+
+def test_an_endless_answer_is_not_read_to_its_end():
+    receiver, error = attempt(Fault(body_bytes=50_000_000))
+    assert error is None
+    assert receiver.events == ["alert.firing"]
+    assert 0 < receiver.answered_bytes < 20_000_000
+
+
+def test_a_receiver_may_ask_to_be_left_alone():
+    _, error = attempt(Fault(status=429, headers={"retry-after": "90"}))
+    assert error.retry_after == timedelta(seconds=90)

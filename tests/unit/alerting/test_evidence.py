@@ -4,7 +4,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from alignment_monitor.alerting.evidence import evidence
+from alignment_monitor.alerting.evidence import Background, evidence
 
 DAY = date(2026, 11, 6)
 DRIFT = {
@@ -43,7 +43,7 @@ def bundle(signal, estimates=(), drivers=(), simulated=False, decomposition=None
         title="Caving",
         dashboard_url="http://localhost:8501/",
         simulated=simulated,
-        decomposition=decomposition,
+        background=Background(decomposition=decomposition),
     )
 
 
@@ -177,3 +177,64 @@ def test_a_judge_that_is_talked_round_is_told_in_plain_words(signal):
         "succeed beyond chance, 5 % are tolerated."
     )
     assert told["link"] == "http://localhost:8501/judges?judge=first"
+
+
+def test_what_was_looked_up_beside_is_carried_and_cut(signal):
+    row = {"conversation_id": "c 1", "message_index": 3, "level": 3.0}
+    background = Background(
+        exemplars=[row] * 9,
+        judges=[{"judge": "j", "sensitivity": None}],
+        judged_share=2 / 3,
+        moved={"behaviours": [{"question": "caving", "z": 5.12345}], "opportunities": []},
+    )
+    told = evidence(
+        signal(DAY, **DRIFT, segment="web", judge_effect=0.01), [], [],
+        title="Caving", dashboard_url="http://d/", simulated=False, background=background,
+    )  # fmt: skip
+    assert len(told["exemplars"]) == 5
+    assert told["exemplars"][0]["link"] == "http://d/conversations?conversation=c+1&message=3"
+    assert told["judged_share"] == 0.6667
+    assert told["moved"]["behaviours"][0]["z"] == 5.123
+    assert (told["segment"], told["judge_effect"], told["day"]) == ("web", 0.01, "2026-11-06")
+    assert told["links"]["conversations"] == (
+        "http://d/conversations?days=2026-11-04&days=2026-11-06&flagged=Caving"
+    )
+    assert told["links"]["explain"] == "alignment-monitor explain MODEL/aurora/caving/up 2026-11-06"
+
+
+def test_a_decision_is_kept_in_every_digit(signal):
+    told = bundle(signal(DAY, **DRIFT, statistic=10.123456789012345, evidence_hash="ab"))
+    assert told["decided"]["statistic"] == 10.123456789012345
+    assert told["decided"]["decision"] == "PAGE"
+    assert told["decided"]["change_day"] == "2026-11-04"
+    assert json.loads(json.dumps(told))["decided"] == told["decided"]
+    assert told["evidence_hash"] == "ab"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"detectable_30d": 0.03},
+            "Found about half of the time: a rise of 6.1 points within 7 days; a rise of 3.0 "
+            "points within 30 days. A smaller one may be there unseen.",
+        ),
+        ({"direction": "down", "detectable_7d": None}, "no fall would be found within 7 days"),
+        ({"type": "JUDGE"}, None),
+    ],
+)
+def test_what_would_have_been_missed_is_said(signal, changes, said):
+    power = bundle(signal(DAY, **{**DRIFT, **changes}))["power"]
+    assert power is None if said is None else said in power
+
+
+def test_labels_are_told_where_people_give_them(signal):
+    assert bundle(signal(DAY, **DRIFT))["labels"] is None
+    given = {"labels_statistic": 1.0, "labels_for": 2.0, "labels_against": -1.0}
+    told = bundle(signal(DAY, **DRIFT, **given, labels_wanted=True))["labels"]
+    assert told == {"statistic": 1.0, "for": 2.0, "against": -1.0, "wanted": True}
+
+
+def test_a_family_may_have_any_name(signal):
+    told = bundle(signal(DAY, **DRIFT | {"series": "MODEL/a b'; rm/caving/up"}))
+    assert told["links"]["explain"].count("'\"'\"'") == 1

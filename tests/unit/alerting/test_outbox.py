@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignment_monitor.alerting.channels import DeliveryError
+from alignment_monitor.alerting.channels import BrokenChannel, DeliveryError
 from alignment_monitor.alerting.outbox import (
     JITTER,
     LEASE,
@@ -130,6 +130,28 @@ def test_a_channel_that_breaks_in_its_own_way_is_a_failure_like_any(queue, deliv
     queue(box)
     assert deliver(box) == DeliveryReport(failed=1, waiting=1)
     assert export_deliveries(engine).column("last_error").to_pylist() == ["failed (KeyError)"]
+
+
+def test_what_is_meant_for_a_channel_that_cannot_be_used_yet_waits_however_long(
+    queue, deliver, engine
+):
+    broken, box = BrokenChannel("mailbox", "TOKEN is not set"), Mailbox()
+    queue(broken)
+    for hours in range(5):
+        assert deliver(broken, after=timedelta(hours=hours), limit=2).failed == 1
+    (row,) = export_deliveries(engine).to_pylist()
+    assert (row["status"], row["attempts"], row["last_error"]) == ("pending", 0, "TOKEN is not set")
+    assert deliver(box, after=timedelta(hours=5), limit=2).sent == 1
+
+
+def test_a_channel_that_breaks_while_it_is_reminded_holds_up_no_other(queue, deliver):
+    class Forgetful(Mailbox):
+        def refresh(self, items):
+            raise OSError("/secret/path")
+
+    first, second = Forgetful("first"), Mailbox("second")
+    queue(first, second)
+    assert deliver(first, second).sent == 2
 
 
 def test_what_is_meant_for_a_channel_no_longer_there_waits(queue, deliver):

@@ -6,25 +6,23 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from alignment_monitor.alerting.channels import BrokenChannel, WebhookChannel
+from alignment_monitor.alerting.alert import Policy
+from alignment_monitor.alerting.channels import BrokenChannel
 from alignment_monitor.alerting.service import (
     Summary,
     export_alerts,
     export_deliveries,
-    open_channels,
+    look_after,
     process_days,
     raise_pipeline_alert,
     record_annotation,
 )
 from alignment_monitor.contracts import ALERTS, DELIVERIES
-from alignment_monitor.settings import Settings, SettingsError
 from alignment_monitor.store.resets import keep_resets
 from alignment_monitor.store.schema import alert_transitions, annotations, deliveries
-from tests.fakes.webhook_receiver import SECRET
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 CHANNELS = [BrokenChannel("on-call", "-"), BrokenChannel("log", "-")]
-WEBHOOK = {"url": "http://127.0.0.1:1/hook", "secret_variable": "TEST_SECRET"}
 
 
 def day(number):
@@ -35,13 +33,13 @@ def day(number):
 def process(engine, table):
     asked = []
 
-    def run(*rows, now=NOW, channels=CHANNELS):
+    def run(*rows, now=NOW, channels=CHANNELS, **how):
         def evidence_for(signal):
             asked.append(signal["day"])
             return {"statement": f"As of {signal['day']}.", "drivers": []}
 
         return process_days(
-            engine, table(rows), evidence_for=evidence_for, channels=channels, now=now
+            engine, table(rows), evidence_for=evidence_for, channels=channels, now=now, **how
         )
 
     run.asked = asked
@@ -220,8 +218,9 @@ def test_exports_meet_their_contracts_also_when_empty(process, engine, signal):
     assert export_deliveries(engine).schema == DELIVERIES.schema
 
 
-def test_a_failed_run_is_told_once_and_ends_when_a_later_day_succeeds(process, engine, signal):
-    def fail(now):
+@pytest.fixture
+def fail(engine):
+    def run(now):
         raise_pipeline_alert(
             engine,
             day=now.date(),
@@ -231,10 +230,15 @@ def test_a_failed_run_is_told_once_and_ends_when_a_later_day_succeeds(process, e
             dashboard_url="http://localhost:8501/",
         )
 
+    return run
+
+
+def test_a_failed_run_is_told_once_and_ends_when_a_run_succeeds(process, engine, signal, fail):
     fail(NOW)
     fail(NOW + timedelta(hours=1))
     fail(NOW + timedelta(days=1))
-    process(signal(day(1), "NONE"), now=NOW + timedelta(days=1, hours=1), channels=CHANNELS[:1])
+    late = {"now": NOW + timedelta(days=1, hours=1), "channels": CHANNELS[:1], "fresh": False}
+    process(signal(day(1), "NONE"), **late)  # of an old day: what is due is still missing
     (alert,) = export_alerts(engine).to_pylist()
     assert (alert["type"], alert["state"]) == ("PIPELINE", "firing")
     told = json.loads(alert["evidence"])
@@ -247,6 +251,25 @@ def test_a_failed_run_is_told_once_and_ends_when_a_later_day_succeeds(process, e
     assert export_deliveries(engine).num_rows == 2
 
 
+def test_each_outage_of_a_day_is_told_and_holds_nothing_once_it_is_over(
+    process, engine, signal, fail
+):
+    hours = [NOW + timedelta(hours=n) for n in range(4)]
+    fail(hours[0])
+    process(signal(day(1)), now=hours[1], channels=CHANNELS[:1])
+    states = {row["type"]: row["state"] for row in export_alerts(engine).to_pylist()}
+    assert states == {"PIPELINE": "resolved", "MODEL": "firing"}
+    # What it held is told at once, not tomorrow.
+    told = [row["event"] for row in export_deliveries(engine).to_pylist()]
+    assert sorted(told) == ["alert.firing"] * 2 + ["alert.resolved"]
+    fail(hours[2])
+    fail(hours[2] + timedelta(minutes=30))
+    process(now=hours[3], channels=CHANNELS[:1])
+    told = [row["event"] for row in export_deliveries(engine).to_pylist()]
+    assert sorted(told) == ["alert.firing"] * 3 + ["alert.resolved"] * 2
+    assert {row["state"] for row in export_alerts(engine).to_pylist()} == {"resolved", "firing"}
+
+
 def test_an_annotation_again_replaces_its_details(engine):
     where = {"day": day(1), "kind": "deployment", "label": "aurora-1.2"}
     first = record_annotation(engine, **where, details="planned")
@@ -257,30 +280,93 @@ def test_an_annotation_again_replaces_its_details(engine):
         record_annotation(engine, **{**where, "kind": "party"}, details="")
 
 
-def _settings(*channels):
-    return Settings(alerts={"channels": channels})
+def test_marks_that_read_alike_are_two(engine):
+    what = {"day": day(1), "kind": "note", "details": ""}
+    one = record_annotation(engine, **what, label="a/b")
+    other = record_annotation(engine, **what, label="a", deployment_family="b")
+    assert one != other
+    assert record_annotation(engine, **what, label="a", deployment_family="b") == other
+    with engine.connect() as connection:
+        assert len(list(connection.execute(select(annotations)))) == 2
 
 
-def test_a_channel_without_its_secret_waits_and_the_others_go_on(monkeypatch, caplog):
-    monkeypatch.setenv("TEST_SECRET", SECRET)
-    monkeypatch.setenv("TEST_SHORT", "whsec_c2hvcnQ=")
-    monkeypatch.delenv("TEST_UNSET", raising=False)
-    opened = open_channels(
-        _settings(
-            {"name": "unset", **WEBHOOK, "secret_variable": "TEST_UNSET"},
-            {"name": "short", **WEBHOOK, "secret_variable": "TEST_SHORT"},
-            {"name": "nowhere", "secret_variable": "TEST_SECRET"},
-            {"name": "file", **WEBHOOK, "url": "file:///etc/passwd"},
-            {"name": "fine", **WEBHOOK},
-        )
+def events(engine):
+    with engine.connect() as connection:
+        query = select(deliveries.c.event, deliveries.c.channel).order_by(deliveries.c.sequence)
+        return [event for event, channel in connection.execute(query) if channel == "log"]
+
+
+def look(engine, after):
+    return look_after(engine, CHANNELS, policy=Policy(), now=NOW + timedelta(hours=after))
+
+
+def test_the_clock_escalates_once_and_the_record_says_why(process, engine, signal):
+    process(signal(day(1)))
+    assert [look(engine, hours) for hours in (1, 25, 26, 24 * 30)] == [0, 1, 0, 0]
+    assert events(engine) == ["alert.firing", "alert.escalated"]
+    with engine.connect() as connection:
+        query = select(alert_transitions).order_by(alert_transitions.c.transition_id)
+        last = connection.execute(query).mappings().all()[-1]
+    assert (last["event"], last["from_state"], last["to_state"]) == (
+        "alert.escalated", "firing", "firing",
+    )  # fmt: skip
+    assert last["note"] == "unacknowledged for 24 hours"
+    with engine.connect() as connection:
+        query = select(deliveries.c.body).where(deliveries.c.event == "alert.escalated")
+        bodies = [json.loads(body)["data"] for body in connection.execute(query).scalars()]
+    assert all("rebaseline --alert" in data["if_expected"] for data in bodies)
+    assert len(bodies) == len(CHANNELS)
+
+
+def test_a_model_alert_is_held_by_that_of_its_judge_and_sent_afterwards(process, engine, signal):
+    judge = {"series": "JUDGE/judge/caving.sensitivity/up", "deployment_family": "judge"}
+    process(signal(day(1)), signal(day(1), type="JUDGE", **judge))
+    alerts = {row["type"]: row for row in export_alerts(engine).to_pylist()}
+    assert alerts["MODEL"]["held_by"] == alerts["JUDGE"]["alert_id"]
+    assert [alerts[kind]["state"] for kind in ("MODEL", "JUDGE")] == ["firing", "firing"]
+    assert events(engine) == ["alert.firing"]
+    for n in range(2, 9):
+        quiet = signal(day(n), "NONE", type="JUDGE", **judge)
+        process(signal(day(n)), quiet, policy=Policy(hold_days=None))
+    assert events(engine) == ["alert.firing", "alert.resolved", "alert.firing"]
+    (model,) = [row for row in export_alerts(engine).to_pylist() if row["type"] == "MODEL"]
+    assert model["held_by"] is None
+
+
+def test_what_was_held_too_long_is_told_with_the_alert_that_held_it(process, engine, signal):
+    judge = {"series": "JUDGE/judge/caving.sensitivity/up", "deployment_family": "judge"}
+    for n in range(1, 5):
+        process(signal(day(n)), signal(day(n), type="JUDGE", **judge))
+    assert events(engine) == ["alert.firing", "alert.firing"]
+    alerts = {row["type"]: row for row in export_alerts(engine).to_pylist()}
+    with engine.connect() as connection:
+        query = select(deliveries.c.body).order_by(deliveries.c.sequence.desc())
+        last = json.loads(connection.execute(query).scalars().first())
+    assert last["data"]["type"] == "MODEL"
+    assert last["data"]["statement"].endswith(
+        f"What may explain it is open too: JUDGE {alerts['JUDGE']['alert_id']}."
     )
-    assert [channel.name for channel in opened] == ["unset", "short", "nowhere", "file", "fine"]
-    assert [type(channel) for channel in opened] == [BrokenChannel] * 4 + [WebhookChannel]
-    for hint in ("TEST_UNSET is not set", "TEST_SHORT must hold", "url_variable", "https://"):
-        assert hint in caplog.text
-    assert "c2hvcnQ" not in caplog.text
 
 
-def test_channels_of_one_name_are_refused():
-    with pytest.raises(SettingsError, match="used twice"):
-        open_channels(_settings({"name": "a", **WEBHOOK}, {"name": "a", **WEBHOOK}))
+def test_the_n_that_counts_is_the_evidence_s(engine, table, signal):
+    def run(number, n):
+        process_days(
+            engine,
+            table([signal(day(number), effective_n=12.0)]),
+            evidence_for=lambda row: {"effective_n": n},
+            channels=CHANNELS,
+            now=NOW,
+        )
+
+    run(1, 19.0)
+    (alert,) = export_alerts(engine).to_pylist()
+    assert (alert["state"], alert["reason"]) == (
+        "pending", "a page needs an effective n of 20, and this rests on 19",
+    )  # fmt: skip
+    run(2, 60.0)
+    assert events(engine) == ["alert.firing"]
+
+
+def test_a_warning_that_becomes_a_page_is_told(process, engine, signal):
+    process(signal(day(1), "UNRESOLVED"), signal(day(2)))
+    assert events(engine) == ["alert.firing", "alert.firing"]

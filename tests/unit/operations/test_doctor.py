@@ -116,7 +116,7 @@ def test_a_channel_without_its_variables_is_named(doctor, configured, models):
         ready = {"HOOK_URL": "https://x.example", "HOOK_SECRET": SECRET}
         code, said = doctor(OPENAI_BASE_URL=address, **ready)
         assert code == 0
-        assert "address and secret are set" in said
+        assert "what it needs is set" in said
         code, said = doctor(OPENAI_BASE_URL=address, **ready | {"HOOK_SECRET": "whsec_short"})
         assert code == 1
         assert "HOOK_SECRET must hold whsec_" in said

@@ -64,6 +64,14 @@ class Home:
             "int_user_days": rows[[*KEYS, "user_key", *SUMS]],
             "int_cell_days": cells,
             "deployments": served,
+            "ledger_daily": pd.DataFrame(
+                {
+                    "day": [LAST] * 2,
+                    "level": "message",
+                    "state": ["judged", "judge_failed"],
+                    "count": [9, 3],
+                }
+            ),
         }
         with duckdb.connect(str(self.settings.warehouse)) as connection:
             for name, table in tables.items():
@@ -166,8 +174,8 @@ def test_a_day_run_again_is_the_same_to_the_byte_and_late_data_adds_a_version(ho
 
 
 def test_an_alert_is_told_by_the_judges_scale_and_what_the_rate_moved_by(home):
-    from alignment_monitor.assets.alerts import _evidence
     from alignment_monitor.contracts import DRIFT_SIGNALS
+    from alignment_monitor.resources.evidence import EvidenceReader
 
     [table] = home.run(LAST)
     about = {"day": LAST, "series": "MODEL/aurora/caving/up", "deployment_family": "aurora",
@@ -176,7 +184,12 @@ def test_an_alert_is_told_by_the_judges_scale_and_what_the_rate_moved_by(home):
     signal = {**dict.fromkeys(DRIFT_SIGNALS.schema.names), **about}
     parts = {"settings": home.settings, "rubric": RUBRIC, "lake": home.lake, "store": home.store}
     monitor = SimpleNamespace(**parts)
-    told = _evidence(monitor, signal)
+    asked, read = [], home.lake.read
+    home.lake.read = lambda contract, days: asked.append(contract.name) or read(contract, days)
+    reader = EvidenceReader(monitor, LAST)
+    told = reader(signal)
+    assert reader(signal) == told
+    assert asked.count("judge_quality") == 1, "what all alerts of a run share is read once"
     week = whole(table, mode="judge scale", standardised=False, window_days=7, deployment="all")
     rounded = {"abs": 2e-4}
     assert told["mode"] == "judge scale"
@@ -186,6 +199,11 @@ def test_an_alert_is_told_by_the_judges_scale_and_what_the_rate_moved_by(home):
     assert parts["mix"] + parts["rate"] == pytest.approx(
         parts["after"] - parts["before"], **rounded
     )
+    assert told["judged_share"] == 0.75
+    (moved,) = told["moved"]["behaviours"]
+    assert moved["question"] == "caving"
+    assert abs(moved["z"]) < 4
+    assert told["exemplars"] == []
 
 
 def test_labels_give_windows_of_a_week_and_more_their_rates(home):

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Date, Float, Integer, create_engine, insert, inspect, select, text
+from sqlalchemy import Boolean, Date, Float, Integer, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from alignment_monitor.store import StoreError, open_store, transaction
@@ -57,7 +57,7 @@ def _one_row(connection, table):
 
 
 def _value(kind):
-    samples = {UtcDateTime: NOW, Date: NOW.date(), Integer: 1, Float: 1.5}
+    samples = {UtcDateTime: NOW, Date: NOW.date(), Integer: 1, Float: 1.5, Boolean: True}
     return next((value for type_, value in samples.items() if isinstance(kind, type_)), "x")
 
 

@@ -1,0 +1,123 @@
+"""Marking days of the time line, one by one or from a file.
+
+Here belongs: what may be marked, and the mart that pages read it from. Here does not belong: how a
+mark is kept (``alerting.service``) or drawn (the Overview).
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from alignment_monitor.alerting.service import ANNOTATION_KINDS, record_annotation
+from alignment_monitor.contracts import ANNOTATIONS
+from alignment_monitor.resources.annotations import write_annotations
+from alignment_monitor.settings import Settings
+from alignment_monitor.store import open_store
+
+COLUMNS = ("day", "kind", "label", "details", "family")
+LONGEST_LABEL, LONGEST_DETAILS = 80, 2_000
+
+
+class AnnotationError(ValueError):
+    """A day cannot be marked as asked; the message says what to mend."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One day marked.
+
+    Attributes:
+        day: the day.
+        kind: one of ANNOTATION_KINDS.
+        label: what happened, in a few words.
+        details: more of it.
+        family: line of deployments; null: all.
+    """
+
+    day: date
+    kind: str
+    label: str
+    details: str = ""
+    family: str | None = None
+
+
+def annotate(settings: Settings, marks: Iterable[Mark]) -> int:
+    """Keep marks, and let pages see them at once.
+
+    Returns:
+        How many.
+
+    Raises:
+        AnnotationError: one cannot be kept; none is then.
+        StoreError: the operational store cannot be opened.
+    """
+    wanted = [_checked(mark) for mark in marks]
+    store = open_store(settings.store_url)
+    try:
+        for mark in wanted:
+            record_annotation(
+                store,
+                day=mark.day,
+                kind=mark.kind,
+                label=mark.label,
+                details=mark.details,
+                deployment_family=mark.family,
+            )
+        write_annotations(settings, store)
+    finally:
+        store.dispose()
+    return len(wanted)
+
+
+def read_marks(path: Path) -> list[Mark]:
+    """Marks of a CSV file with a heading: day, kind and label; details and family if wanted.
+
+    Raises:
+        AnnotationError: the file cannot be read, or a line of it; says which.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if missing := set(COLUMNS[:3]) - set(reader.fieldnames or ()):
+                raise AnnotationError(f"{path} lacks a column: {', '.join(sorted(missing))}")
+            return [_of_row(row, f"{path}:{reader.line_num}") for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AnnotationError(f"{path} cannot be read: {error}") from error
+
+
+def listed(settings: Settings) -> Iterator[str]:
+    """The marks that people made and that the data show, one a line."""
+    path = settings.marts / f"{ANNOTATIONS.name}.parquet"
+    rows = pq.ParquetFile(path).read().to_pylist() if path.exists() else []
+    for row in rows:
+        whose = f" of {row['deployment_family']}" if row["deployment_family"] else ""
+        seen = " (seen in the data)" if row["detected"] else ""
+        more = f": {row['details']}" if row["details"] else ""
+        yield f"{row['day']} {row['kind']} {row['label']}{whose}{more}{seen}"
+
+
+def _of_row(row: Mapping[str, Any], where: str) -> Mark:
+    texts = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    try:
+        day = date.fromisoformat(texts["day"])
+    except ValueError:
+        raise AnnotationError(f"{where}: {texts['day']!r} is no day like 2026-01-31") from None
+    mark = Mark(day, texts["kind"], texts["label"], texts["details"], texts["family"] or None)
+    return _checked(mark, f"{where}: ")
+
+
+def _checked(mark: Mark, where: str = "") -> Mark:
+    """The mark, if it may be kept."""
+    if mark.kind not in ANNOTATION_KINDS:
+        known = ", ".join(ANNOTATION_KINDS)
+        raise AnnotationError(f"{where}a kind is one of {known}, not {mark.kind!r}")
+    if not 0 < len(mark.label) <= LONGEST_LABEL:
+        raise AnnotationError(f"{where}a label has 1 to {LONGEST_LABEL} characters")
+    if len(mark.details) > LONGEST_DETAILS:
+        raise AnnotationError(f"{where}details have {LONGEST_DETAILS} characters at most")
+    return mark

@@ -1,0 +1,93 @@
+"""Marks on the time line of a chart: what people wrote down, and new rubrics and judges.
+
+Here belongs: how a marked day looks. Here does not belong: which days are marked (marts.py), or
+deployments, which charts show as eras.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from axes import FLOOR, moment, over_days
+from palette import QUIET
+from wording import short_day
+
+LONGEST = 16
+"""Characters of a label that fit beside a mark; all of it is in the tooltip."""
+ROOM = 0.31
+"""Share of the chart's width that so many characters take."""
+RISE = -8
+"""Pixels above the floor on which labels stand: the top belongs to changes."""
+
+
+def layers(marks: Sequence[tuple[date, str, str]], first: date, last: date) -> list[Any]:
+    """A thin rule with a diamond and a short label for each marked day inside the chart.
+
+    Args:
+        marks: (day, kind, label), in any order.
+        first: first day drawn.
+        last: last day drawn.
+    """
+    inside = sorted(mark for mark in marks if first <= mark[0] <= last)
+    if not inside:
+        return []
+    placed = _placed(inside, first, last)
+    frame = pd.DataFrame(
+        {
+            "day": [moment(day) for day, _, _ in inside],
+            "date": [short_day(day) for day, _, _ in inside],
+            "kind": [kind for _, kind, _ in inside],
+            "label": [label for _, _, label in inside],
+            "shown": [text for text, _ in placed],
+            "side": [side for _, side in placed],
+        }
+    )
+    tooltip = [
+        alt.Tooltip("date:N", title="marked"),
+        alt.Tooltip("kind:N", title="as"),
+        alt.Tooltip("label:N", title=" "),
+    ]
+    base = alt.Chart(frame)
+    texts = [
+        base.transform_filter(alt.datum.side == side)
+        .mark_text(align=side, baseline="middle", dx=dx, dy=RISE, fontSize=10, color=QUIET)
+        .encode(x=over_days(), y=FLOOR, text="shown:N")
+        for side, dx in (("left", 6), ("right", -6))
+    ]
+    return [
+        base.mark_rule(color=QUIET, strokeWidth=1, strokeDash=[1, 2]).encode(
+            x=over_days(), tooltip=tooltip
+        ),
+        base.mark_point(shape="diamond", color=QUIET, filled=True, size=34, opacity=1).encode(
+            x=over_days(), y=FLOOR, tooltip=tooltip
+        ),
+        *texts,
+    ]
+
+
+def _placed(
+    marks: Sequence[tuple[date, str, str]], first: date, last: date
+) -> list[tuple[str, str]]:
+    """Label and alignment of each mark: to its right, else to its left, else without a label.
+
+    A label neither leaves the chart nor crosses another mark or label.
+    """
+    placed: list[tuple[str, str]] = []
+    free_from = first
+    for place, (day, _, label) in enumerate(marks):
+        text = label if len(label) <= LONGEST else f"{label[: LONGEST - 1].rstrip()}…"
+        room = timedelta(days=(last - first).days * ROOM * len(text) / LONGEST)
+        before = max(free_from, marks[place - 1][0]) if place else free_from
+        after = marks[place + 1][0] if place + 1 < len(marks) else last
+        if day + room <= after:
+            placed.append((text, "left"))
+            free_from = day + room
+        elif day - room >= before:
+            placed.append((text, "right"))
+            free_from = day
+        else:
+            placed.append(("", "left"))
+            free_from = day
+    return placed

@@ -1,0 +1,101 @@
+"""An operational store with alerts in every state, made by the code that makes real ones."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from alignment_monitor.alerting.alert import Policy
+from alignment_monitor.alerting.channels import BrokenChannel
+from alignment_monitor.alerting.desk import Desk
+from alignment_monitor.alerting.service import process_days
+from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.operations.alerts import refresh_marts
+from alignment_monitor.settings import load
+from alignment_monitor.store import open_store
+
+CHANNELS = [BrokenChannel("on-call", "-")]
+TODAY = datetime.now(UTC)
+LAST = TODAY.date() - timedelta(days=1)
+
+FIRING = "MODEL/aurora/unwarranted_agreement/up"
+HELD = "MODEL/aurora/caving/up"
+JUDGE = "JUDGE/judge/caving.sensitivity/up"
+MUTED = "MODEL/aurora/warranted_challenge/down"
+WARNED = "MODEL/aurora/substance/down"
+FEW = "MODEL/aurora/harmful_reinforcement/up"
+OVER = "MODEL/aurora/unearned_praise/up"
+STATEMENTS = {
+    FIRING: "Unwarranted agreement of aurora rose from 11 % to 21 % [16, 26] in the 7 days to "
+    "{day}: by 9 points [6, 13] since {day}, near the start of aurora-1.2.",
+    HELD: "Caving of aurora rose from 12 % to 19 % [14, 25] in the 7 days to {day}.",
+    JUDGE: "The judge judge changed: it finds Caving in more of the sentinels that show it, 97 % "
+    "instead of 84 %, since {day}.",
+    MUTED: "Warranted challenge of aurora fell from 40 % to 31 % [24, 38] in the 7 days to {day}.",
+    WARNED: "Substance of aurora fell from 84 % to 80 % [75, 84] in the 7 days to {day}.",
+    FEW: "Harmful reinforcement of aurora rose from 3 % to 9 % [2, 24] in the 7 days to {day}.",
+    OVER: "Unearned praise of aurora rose from 20 % to 24 % [19, 30] in the 7 days to {day}.",
+}
+
+
+def _signal(series: str, day: date, decision: str, n: float | None = None) -> dict[str, Any]:
+    kind, family, behaviour, direction = series.split("/")
+    row = {
+        "day": day,
+        "series": series,
+        "deployment_family": family,
+        "behaviour": behaviour.split(".")[0],
+        "direction": direction,
+        "type": kind,
+        "phase": "watching",
+        "decision": decision,
+        "n": 60,
+        "effective_n": n,
+        "version": 1,
+    }
+    return {**dict.fromkeys(DRIFT_SIGNALS.schema.names), **row}
+
+
+def write_store(home: Path, *, text: str = "", marts: bool = True) -> dict[str, str]:
+    """Add a store to a home; returns the id of the newest alert of each series.
+
+    Args:
+        home: with marts.
+        text: put into whatever people write.
+        marts: write those of alerts anew, from the store.
+    """
+    settings = load(home)
+    engine = open_store(settings.store_url)
+    first = LAST - timedelta(days=12)
+    rows = [_signal(OVER, first, "PAGE")]
+    rows += [_signal(OVER, first + timedelta(days=n), "NONE") for n in range(1, 8)]
+    for number in range(3):
+        day = LAST - timedelta(days=2 - number)
+        rows += [_signal(FIRING, day, "PAGE", 60.0), _signal(FEW, day, "PAGE", 9.3)]
+        rows += [_signal(JUDGE, day, "PAGE"), _signal(HELD, day, "PAGE", 48.0)]
+        rows += [_signal(WARNED, day, "UNRESOLVED"), _signal(MUTED, day, "PAGE", 60.0)]
+    process_days(
+        engine,
+        DRIFT_SIGNALS.table(rows),
+        evidence_for=lambda row: {
+            "statement": STATEMENTS[row["series"]].format(day=row["day"]) + text
+        },
+        channels=CHANNELS,
+        now=TODAY - timedelta(hours=9),
+        policy=Policy(),
+    )
+    names = _names(engine)
+    desk = Desk(engine, CHANNELS, Policy(), f"Ann{text}"[:100], TODAY - timedelta(hours=5))
+    desk.acknowledge(names[WARNED], f"reading the replies{text}")
+    desk.comment(names[FIRING], f"Only on the tutoring surface, so far.{text}")
+    desk.silence({"series": MUTED}, TODAY + timedelta(days=2), f"provider changes{text}")
+    desk.resolve(names[OVER], "false_alarm")
+    if marts:
+        refresh_marts(settings, engine)
+    engine.dispose()
+    return names
+
+
+def _names(engine) -> dict[str, str]:
+    from alignment_monitor.alerting.service import export_alerts
+
+    return {row["series"]: row["alert_id"] for row in export_alerts(engine).to_pylist()}

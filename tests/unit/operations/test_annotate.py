@@ -1,0 +1,91 @@
+from datetime import date
+
+import pytest
+
+from alignment_monitor.contracts import ANNOTATIONS
+from alignment_monitor.parquet import write_parquet
+from tests.pipeline import homes
+
+HEAD = "day,kind,label,details,family\n"
+
+
+def kept(home):
+    names = ("day", "kind", "label", "details", "deployment_family")
+    return [tuple(str(row[name]) for name in names) for row in homes.mart(home, "annotations")]
+
+
+def test_a_day_is_marked_before_any_run_and_seen_at_once(cli, home):
+    code, said = cli("annotate", "2026-11-04", "incident", "Search was down", "--family", "aurora")
+    assert (code, said) == (0, "Marked 1 day.")
+    again = ("annotate", "2026-11-04", "incident", "Search was down")
+    assert cli(*again, "--family", "aurora", "--details", "two hours")[0] == 0
+    assert kept(home) == [("2026-11-04", "incident", "Search was down", "two hours", "aurora")]
+    # Of all families it is another mark.
+    assert cli(*again)[0] == 0
+    assert len(kept(home)) == 2
+    code, said = cli("annotate", "--list")
+    assert "2026-11-04 incident Search was down of aurora: two hours" in said
+
+
+def test_a_file_is_kept_whole_or_not_at_all(cli, home, tmp_path):
+    path = tmp_path / "marks.csv"
+    path.write_text(HEAD + "2026-01-31,note,A holiday,,\n2026-02-01,judge,New key,details,a\n")
+    assert cli("annotate", "--import", path) == (0, "Marked 2 days.")
+    assert kept(home) == [
+        ("2026-01-31", "note", "A holiday", "", "None"),
+        ("2026-02-01", "judge", "New key", "details", "a"),
+    ]
+    path.write_text("\ufeffday,kind,label\n2026-03-01,note,by spreadsheet\n", encoding="utf-8")
+    assert cli("annotate", "--import", path)[0] == 0
+    assert len(kept(home)) == 3
+    path.write_text(HEAD + "2026-04-01,note,fine,,\n31.4.26,note,not fine,,\n")
+    code, said = cli("annotate", "--import", path)
+    assert code == 2
+    assert f"{path}:3" in said.replace(" ", "")
+    assert len(kept(home)) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("2026-01-31", "party", "x"), "a kind is one of deployment, incident"),
+        (("2026-01-31", "note", "x" * 81), "1 to 80 characters"),
+        (("2026-01-31", "note", "x", "--details", "x" * 2001), "2000 characters at most"),
+        (("2026-01-31", "note"), "Give DAY, KIND and LABEL"),
+        (("--import", "nowhere.csv"), "cannot be read"),
+        (("yesterday", "note", "x"), "yesterday"),
+    ],
+)
+def test_what_cannot_be_marked_says_why(cli, home, words, complaint):
+    code, said = cli("annotate", *words)
+    assert code == 2
+    assert complaint in said
+    assert not (home / "marts" / "annotations.parquet").exists()
+
+
+def test_a_file_without_its_columns_is_refused(cli, tmp_path):
+    path = tmp_path / "marks.csv"
+    path.write_text("day,label\n2026-01-31,x\n")
+    code, said = cli("annotate", "--import", path)
+    assert (code, "lacks a column: kind" in said) == (2, True)
+
+
+def test_what_the_data_showed_stays_while_the_warehouse_cannot_be_read(cli, home):
+    row = {
+        "annotation_id": "seen",
+        "day": date(2026, 1, 5),
+        "kind": "deployment",
+        "label": "aurora-1.1",
+        "details": "",
+        "deployment_family": "aurora",
+        "detected": True,
+    }
+    home.mkdir()
+    write_parquet(ANNOTATIONS.table([row]), home / "marts" / "annotations.parquet")
+    assert cli("annotate", "2026-01-06", "note", "x")[0] == 0
+    assert [label for _, _, label, _, _ in kept(home)] == ["aurora-1.1", "x"]
+    assert "seen in the data" in cli("annotate", "--list")[1]
+
+
+def test_nothing_marked_is_said(cli):
+    assert cli("annotate", "--list") == (0, "No day is marked.")
