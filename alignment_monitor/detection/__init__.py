@@ -2,6 +2,7 @@
 
     replay          a history day by day, and the stream that stands for a series
     inputs          from tables to arrays: rates by view, ``sentinel_days``, ``label_days``
+    day             what the engine is given for a day, and tells
     engine          one day of many series, in this order:
         instrument  what the sentinels say of the judge, and what of a shift is the judge's
         margin      how far a series wanders by itself, and what is therefore forgiven

@@ -4,7 +4,8 @@ Here belong: from the engine's verdicts, which are of one day, to a decision for
 does not belong: the verdicts (``tiers``) or the rows (``decisions``).
 
 An alarm lasts as long as the statistic that raised it is above a tenth of its threshold. One that
-labels alone raised lasts four weeks at least, since their detector begins anew with it.
+labels alone raised lasts four weeks at least, since their detector begins anew with it. What could
+not be told from a change of the judge becomes a page when sentinels clear the judge of it.
 """
 
 import numpy as np
@@ -56,6 +57,7 @@ def _lasting(history: History, log_thresholds: Floats) -> NDArray[np.int8]:
         page = history.page[:, day]
         until = np.where(page & (labels >= threshold), day + LABELS_DAYS, until)
         new = np.where(page, 2, np.where(history.indeterminate[:, day], 1, 0))
-        standing = np.maximum(standing, new).astype(np.int8)
+        cleared = (standing == 1) & (judged >= threshold) & ~history.covered[:, day]
+        standing = np.maximum(np.where(cleared, 2, standing), new).astype(np.int8)
         found[:, day] = standing
     return found

@@ -6,13 +6,13 @@ belong: any figure of a table, or a date.
 """
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
 from alignment_monitor.detection.attribution import Attribution, Recent
 from alignment_monitor.detection.baseline import LAG_DAYS, SIGNS, Mask
 from alignment_monitor.detection.chart import Chart, Reading, Seen, view_weights
+from alignment_monitor.detection.day import Budget, Day, Told
 from alignment_monitor.detection.edetector import SHIFTS
 from alignment_monitor.detection.gold import (
     BETS,
@@ -28,7 +28,7 @@ from alignment_monitor.detection.gold import (
 )
 from alignment_monitor.detection.instrument import Instrument, Judge
 from alignment_monitor.detection.margin import Persistence, margin
-from alignment_monitor.detection.tiers import Episodes, Evidence, Verdict, warned
+from alignment_monitor.detection.tiers import Episodes, Evidence, warned
 from alignment_monitor.statistics.cells import Floats, Integers
 
 AUDIT_BURSTS = 5
@@ -41,8 +41,7 @@ GOLD_SHARE = 0.7
 """Of the margin, what it forgives where that is more."""
 
 ROUGH = 0.02
-"""Days of a whole that deviates by more are rough. Segments are forgiven the margin in full: many
-as they are, one of them often leads by what all of them share."""
+"""Days of a whole that deviates by more are rough; those of segments, being many, never are."""
 
 SMALLEST = 0.02
 """Least change that an episode takes itself to be about."""
@@ -56,83 +55,6 @@ AGAINST_BET = 0.5
 
 PATIENCE_DAYS = 3
 """So long after the last labels more are waited for: people label on working days."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How rare false alarms are; natural logs.
-
-    Attributes:
-        log_page: log A of each series: stated run length in days times the number of series.
-        log_judge: the same of the judge's charts.
-        sentinels_required: without labels and without sentinels nothing pages, for the judge may
-            have changed; else judged rates alone do.
-    """
-
-    log_page: Floats
-    log_judge: float
-    sentinels_required: bool = True
-
-    @property
-    def log_suspect(self) -> float:
-        """Where the judge's charts hold a page."""
-        return self.log_judge - 2.1
-
-
-@dataclass(frozen=True)
-class Day:
-    """A day's figures; arrays over series, and views: the whole first, then the segments.
-
-    Attributes:
-        rate: judged rates, series x view, not a number without data; the whole at reference mix.
-        n: their effective n.
-        weekend: kind of the day.
-        young: series whose baseline is being made.
-        watched: series held against theirs.
-        flagged: sentinels flagged, series x (positive, negative).
-        sentinels: sentinels judged, the same; 0 where there are none.
-        labels: the day's labels, each drawn with a known probability; null: nobody labels.
-        burst: series for which a burst that was asked for is among them.
-    """
-
-    rate: Floats
-    n: Floats
-    weekend: bool
-    young: Mask
-    watched: Mask
-    flagged: Floats
-    sentinels: Floats
-    labels: Labels | None = None
-    burst: Mask | None = None
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the engine makes of a day.
-
-    Attributes:
-        chart: of every view.
-        judge: what the sentinels say.
-        effect: of the judge's own shift, series x view.
-        margin: change of the true rate forgiven.
-        judged: log statistic over the views, series x direction.
-        labels: the same of the labels' own detector.
-        reading: what the chart was given, less what is the judge's.
-        verdict: of the episodes.
-        wanted: series for which a burst of labels is asked for.
-        segment: in which segment; -1: in all.
-    """
-
-    chart: Seen
-    judge: Judge
-    effect: Floats
-    margin: Floats
-    judged: Floats
-    labels: Floats
-    reading: Reading
-    verdict: Verdict
-    wanted: Mask
-    segment: Integers
 
 
 class Engine:
@@ -234,8 +156,9 @@ class Engine:
         up, down = verdict.segment.T
         segment = np.where(standing[:, 0], up, np.where(standing[:, 1], down, -1))
         return Told(
-            seen, judge, effect, forgiven, judged, labels, reading, verdict, wanted, segment
-        )
+            seen, judge, effect, forgiven, judged, labels, reading, covered, verdict,
+            wanted, segment,
+        )  # fmt: skip
 
     def _learn(self, day: Day, rate: Floats, labels: Labels | None) -> None:
         """Let a day join what series and labels are compared with, or one of 28 days ago."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignment_monitor.detection.baseline import Mask, Moments
-from alignment_monitor.detection.engine import Budget, Engine, Told
+from alignment_monitor.detection.day import Budget, Told
+from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.inputs import Inputs
 from alignment_monitor.statistics.cells import Floats, Integers
 
@@ -44,6 +45,7 @@ class History:
         indeterminate: in a page that may be the judge's.
         ticket: labels contradicted it.
         unresolved: it ended undecided.
+        covered: the change may be the judge's, as far as sentinels tell.
         wanted: a burst of labels is asked for, stream x day.
         learning: nothing stood that a baseline must not learn, stream x day.
         judge: statistic of the judge's charts, stream x day x (positives, negatives) x direction.
@@ -74,6 +76,7 @@ class History:
     indeterminate: Mask
     ticket: Mask
     unresolved: Mask
+    covered: Mask
     wanted: Mask
     learning: Mask
     judge: Floats
@@ -139,6 +142,7 @@ def _kept(told: Told, n: Floats, learning: Mask) -> dict[str, NDArray[Any]]:
         "judged": told.judged,
         "labels": told.labels,
         "view": verdict.segment + 1,
+        "covered": told.covered,
         "wanted": told.wanted,
         "learning": learning,
         "judge": judge.statistic,

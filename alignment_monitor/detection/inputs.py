@@ -13,7 +13,7 @@ import pandas as pd
 
 from alignment_monitor.detection.baseline import Mask
 from alignment_monitor.detection.chart import WHOLE
-from alignment_monitor.detection.engine import Day
+from alignment_monitor.detection.day import Day
 from alignment_monitor.detection.gold import Labels
 from alignment_monitor.detection.label_days import label_days
 from alignment_monitor.detection.sentinel_days import sentinel_days

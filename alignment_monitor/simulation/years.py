@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alignment_monitor.detection.baseline import Mask
-from alignment_monitor.detection.engine import Budget, Day, Engine
+from alignment_monitor.detection.day import Budget, Day
+from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.gold import Labels
 from alignment_monitor.detection.tiers import BURST
 from alignment_monitor.simulation.scenario import EDGE, Scenario, day_effects, paths

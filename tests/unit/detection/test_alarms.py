@@ -16,7 +16,15 @@ def history(**days):
     shape = (1, DAYS, 2)
     masks = {
         name: np.zeros(shape, bool)
-        for name in ("page", "indeterminate", "ticket", "unresolved", "opened", "standing")
+        for name in (
+            "page",
+            "indeterminate",
+            "ticket",
+            "unresolved",
+            "opened",
+            "standing",
+            "cleared",
+        )
     }
     values = {name: np.full(shape, NOTHING) for name in ("judged", "labels")}
     for name, given in days.items():
@@ -25,7 +33,8 @@ def history(**days):
         else:
             for day, value in given.items():
                 values[name][0, day, 0] = value
-    return SimpleNamespace(**masks, **values, z=np.zeros((1, DAYS, 1, 2)))
+    covered = ~masks.pop("cleared")
+    return SimpleNamespace(**masks, **values, covered=covered, z=np.zeros((1, DAYS, 1, 2)))
 
 
 def said(known):
@@ -54,6 +63,12 @@ def test_what_cannot_be_told_apart_stays_so_until_it_is_a_page(later):
     assert found[10:12] == ["INDETERMINATE"] * 2
     assert set(found[12:20]) == ({"PAGE"} if later else {"INDETERMINATE"})
     assert found[20] == "NONE"
+
+
+def test_it_is_a_page_once_sentinels_clear_the_judge_while_it_stands():
+    statistic = {**dict.fromkeys(range(10, 20), 11.0), 15: 9.9}
+    found = said(history(indeterminate=[10], cleared=[9, 15, 17], judged=statistic))
+    assert found[9:20] == ["NONE", *["INDETERMINATE"] * 7, *["PAGE"] * 3]
 
 
 def test_an_episode_warns_and_its_end_is_told_once():

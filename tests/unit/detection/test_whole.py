@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from alignment_monitor.detection.engine import Budget, Day, Engine
+from alignment_monitor.detection.day import Budget, Day
+from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.gold import Labels
 
 SERIES, BASELINE, CHANGE, DAYS = 60, 56, 80, 110

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from alignment_monitor.detection.engine import Budget, Day, Engine, Told
+from alignment_monitor.detection.day import Budget, Day, Told
+from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.gold import Labels
 from tests.unit.detection.judged_labels import BEFORE, Judge
 
