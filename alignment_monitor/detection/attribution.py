@@ -86,9 +86,8 @@ class Attribution:
         )
         with np.errstate(invalid="ignore", divide="ignore"):
             errors, smooth = flagged / total, smoothed(flagged / total, total)
-            reference, base = judge.reference, judged[rows, view]
-            truth = np.clip((base - reference[:, 1]) / judge.gain, 0, 1)
-            effect = sentinel_effect(truth, tuple(errors.T), tuple(reference.T))
+            truth = judge.prevalence(judged)[rows, view]
+            effect = sentinel_effect(truth, tuple(errors.T), tuple(judge.reference.T))
             weights = np.stack([truth, 1 - truth], axis=1)
             variance = (weights**2 * smooth * (1 - smooth) / total).sum(axis=1)
             limit = sign * effect + STANDARD_ERRORS * np.sqrt(variance + own)

@@ -47,7 +47,7 @@ class Day:
         watched: series held against theirs.
         flagged: sentinels flagged, series x (positive, negative).
         sentinels: sentinels judged, the same; 0 where there are none.
-        labels: the day's labels, each drawn with a known probability; null: nobody labels.
+        labels: those that came in on the day; null: none did.
         burst: series for which a burst that was asked for is among them.
     """
 
