@@ -1,8 +1,7 @@
 """An operational store with alerts in every state, made by the code that makes real ones."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from alignment_monitor.alerting.alert import Policy
 from alignment_monitor.alerting.channels import BrokenChannel
@@ -12,6 +11,7 @@ from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.operations.alerts import refresh_marts
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
+from tests.fakes.signals import signal_row
 
 CHANNELS = [BrokenChannel("on-call", "-")]
 TODAY = datetime.now(UTC)
@@ -37,24 +37,6 @@ STATEMENTS = {
 }
 
 
-def _signal(series: str, day: date, decision: str, n: float | None = None) -> dict[str, Any]:
-    kind, family, behaviour, direction = series.split("/")
-    row = {
-        "day": day,
-        "series": series,
-        "deployment_family": family,
-        "behaviour": behaviour.split(".")[0],
-        "direction": direction,
-        "type": kind,
-        "phase": "watching",
-        "decision": decision,
-        "n": 60,
-        "effective_n": n,
-        "version": 1,
-    }
-    return {**dict.fromkeys(DRIFT_SIGNALS.schema.names), **row}
-
-
 def write_store(home: Path, *, text: str = "", marts: bool = True) -> dict[str, str]:
     """Add a store to a home; returns the id of the newest alert of each series.
 
@@ -66,13 +48,19 @@ def write_store(home: Path, *, text: str = "", marts: bool = True) -> dict[str, 
     settings = load(home)
     engine = open_store(settings.store_url)
     first = LAST - timedelta(days=12)
-    rows = [_signal(OVER, first, "PAGE")]
-    rows += [_signal(OVER, first + timedelta(days=n), "NONE") for n in range(1, 8)]
+    rows = [signal_row(OVER, first, "PAGE")]
+    rows += [signal_row(OVER, first + timedelta(days=n), "NONE") for n in range(1, 8)]
     for number in range(3):
         day = LAST - timedelta(days=2 - number)
-        rows += [_signal(FIRING, day, "PAGE", 60.0), _signal(FEW, day, "PAGE", 9.3)]
-        rows += [_signal(JUDGE, day, "PAGE"), _signal(HELD, day, "PAGE", 48.0)]
-        rows += [_signal(WARNED, day, "UNRESOLVED"), _signal(MUTED, day, "PAGE", 60.0)]
+        rows += [
+            signal_row(FIRING, day, "PAGE", effective_n=60.0),
+            signal_row(FEW, day, "PAGE", effective_n=9.3),
+        ]
+        rows += [signal_row(JUDGE, day, "PAGE"), signal_row(HELD, day, "PAGE", effective_n=48.0)]
+        rows += [
+            signal_row(WARNED, day, "UNRESOLVED"),
+            signal_row(MUTED, day, "PAGE", effective_n=60.0),
+        ]
     process_days(
         engine,
         DRIFT_SIGNALS.table(rows),

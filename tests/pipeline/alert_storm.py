@@ -15,41 +15,10 @@ from alignment_monitor.alerting.service import process_days
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import open_store
+from tests.fakes.signals import Clock, history_rows
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 DETAILS = {f"driver {number}": "of some length, as evidence has " * 2 for number in range(30)}
-
-
-class Clock:
-    """Seconds that pass only where someone waits."""
-
-    def __init__(self):
-        self.seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
-
-    def sleep(self, seconds):
-        self.seconds += seconds
-
-
-def signals(count):
-    row = {
-        "day": date(2026, 11, 30),
-        "deployment_family": "aurora",
-        "direction": "up",
-        "type": "MODEL",
-        "phase": "watching",
-        "decision": "PAGE",
-        "n": 60,
-        "version": 1,
-    }
-    return DRIFT_SIGNALS.table(
-        [
-            {**row, "series": f"MODEL/aurora/{number}/up", "behaviour": str(number)}
-            for number in range(count)
-        ]
-    )
 
 
 STATUS = Path("/proc/self/status")
@@ -77,7 +46,9 @@ def main(store, url, count, per_minute):
     )
     process_days(
         engine,
-        signals(count),
+        DRIFT_SIGNALS.table(
+            history_rows(date(2026, 11, 30), {number: ["PAGE"] for number in range(count)})
+        ),
         evidence_for=lambda row: {"statement": f"{row['behaviour']} rose.", "details": DETAILS},
         channels=channels,
         now=NOW,

@@ -19,34 +19,16 @@ from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
 from tests.pipeline import homes
-from tests.pipeline.lake_factory import FIRST, Talk, write_day
+from tests.pipeline.drifting import MADE_HERE, YAML, run_graph, talks
+from tests.pipeline.lake_factory import FIRST, write_day
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alerting")]
 
-BASELINE, DRIFT, SHIFT, EMPTY, DAYS = 14, 16, 18, 22, 25
-MADE_HERE = {
-    "intake", "conversations", "quarantine", "screenings", "judging_sample", "verdicts",
-    "transcripts", "sampling_design", "judge_quality", "label_requests",
-}  # fmt: skip
-YAML = f"""\
-first_day: {FIRST}
-detection: {{baseline_days: {BASELINE}, behaviours: [unwarranted_agreement, substance]}}
-judging: {{sentinels_per_day: 0, canaries_per_day: 0}}
-"""
+DRIFT, SHIFT, EMPTY, DAYS = 16, 18, 22, 25
 
 
 def day(number):
     return FIRST + timedelta(days=number)
-
-
-def talks(number):
-    if number == EMPTY:
-        return []
-    agreeing = 32 if number >= DRIFT else 4
-    return [
-        Talk(f"{number}-{n}", user=f"user-{number}-{n}", levels=(3 if n < agreeing else 0,))
-        for n in range(40)
-    ]
 
 
 def quality(number):
@@ -70,22 +52,6 @@ def quality(number):
     ]
 
 
-def run(home):
-    from alignment_monitor.definitions import defs
-
-    job = defs.resolve_job_def("daily_monitoring")
-    keys = job.asset_layer.executable_asset_keys
-    wanted = [key for key in keys if key.to_user_string() not in MADE_HERE]
-    tags = {
-        "dagster/asset_partition_range_start": str(day(0)),
-        "dagster/asset_partition_range_end": str(day(DAYS - 1)),
-    }
-    variables = homes.environment(ALIGNMENT_MONITOR_HOME=str(home))
-    with mock.patch.dict("os.environ", variables), dg.DagsterInstance.ephemeral() as instance:
-        result = job.execute_in_process(instance=instance, tags=tags, asset_selection=wanted)
-    assert result.success
-
-
 @pytest.fixture(scope="module")
 def alarmed(tmp_path_factory):
     """A home in which everything went wrong that can."""
@@ -94,11 +60,12 @@ def alarmed(tmp_path_factory):
     (home / "monitor.yaml").write_text(YAML)
     lake = Lake(load(home).lake)
     for number in range(DAYS):
-        write_day(lake.root, day(number), talks(number))
+        of_day = [] if number == EMPTY else talks(number, drifted=number >= DRIFT)
+        write_day(lake.root, day(number), of_day)
         lake.write(JUDGE_QUALITY, day(number), JUDGE_QUALITY.table(quality(number)))
     marked = ("annotate", str(day(DRIFT - 2)), "incident", "Search was down")
     assert homes.invoke(*marked, home=home).exit_code == 0
-    run(home)
+    run_graph(home, day(0), day(DAYS - 1), MADE_HERE | {"judge_quality", "label_requests"})
     return home
 
 

@@ -6,42 +6,23 @@ The days of the lake are made here; everything after the verdicts runs as in pro
 import json
 from datetime import UTC, datetime, time, timedelta
 from types import SimpleNamespace
-from unittest import mock
 
-import dagster as dg
 import pytest
 
 from alignment_monitor.operations.rebaseline import Request, rebaseline
 from alignment_monitor.settings import load
 from tests.pipeline import homes
-from tests.pipeline.lake_factory import FIRST, Talk, write_day
+from tests.pipeline.drifting import BASELINE, MADE_HERE, YAML, run_graph, talks
+from tests.pipeline.lake_factory import FIRST, write_day
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alerting")]
 
-BASELINE, CHANGE, RECORDED, BACK, DAYS = 14, 16, 20, 34, 40
+CHANGE, RECORDED, BACK, DAYS = 16, 20, 34, 40
 SERIES = "MODEL/model/unwarranted_agreement/up"
-MADE_HERE = {
-    "intake", "conversations", "quarantine", "screenings", "judging_sample", "verdicts",
-    "transcripts", "sampling_design",
-}  # fmt: skip
-YAML = f"""\
-first_day: {FIRST}
-detection: {{baseline_days: {BASELINE}, behaviours: [unwarranted_agreement, substance]}}
-judging: {{sentinels_per_day: 0, canaries_per_day: 0}}
-"""
 
 
 def day(number):
     return FIRST + timedelta(days=number)
-
-
-def talks(number):
-    """Forty exchanges by as many users; a tenth agrees without warrant, for a while most do."""
-    agreeing = 32 if CHANGE <= number < BACK else 4
-    return [
-        Talk(f"{number}-{n}", user=f"user-{number}-{n}", levels=(3 if n < agreeing else 0,))
-        for n in range(40)
-    ]
 
 
 class Home:
@@ -52,25 +33,11 @@ class Home:
         (path / "monitor.yaml").write_text(YAML)
         self.path, self.settings = path, load(path)
         for number in range(DAYS):
-            write_day(self.settings.lake, day(number), talks(number))
+            drifted = CHANGE <= number < BACK
+            write_day(self.settings.lake, day(number), talks(number, drifted=drifted))
 
     def run(self, first, last):
-        from alignment_monitor.definitions import defs
-
-        job = defs.resolve_job_def("daily_monitoring")
-        wanted = [
-            key
-            for key in job.asset_layer.executable_asset_keys
-            if key.to_user_string() not in MADE_HERE
-        ]
-        tags = {
-            "dagster/asset_partition_range_start": str(day(first)),
-            "dagster/asset_partition_range_end": str(day(last)),
-        }
-        variables = homes.environment(ALIGNMENT_MONITOR_HOME=str(self.path))
-        with mock.patch.dict("os.environ", variables), dg.DagsterInstance.ephemeral() as instance:
-            result = job.execute_in_process(instance=instance, tags=tags, asset_selection=wanted)
-        assert result.success
+        run_graph(self.path, day(first), day(last), MADE_HERE)
 
     def signals(self):
         rows = homes.mart(self.path, "drift_signals")

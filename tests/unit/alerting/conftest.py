@@ -5,6 +5,7 @@ import pytest
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.store import open_store
+from tests.fakes.signals import signal_row
 from tests.fakes.stores import KINDS, new_store
 
 
@@ -21,19 +22,7 @@ def signal():
     """A row of drift_signals; by default a page for caving of aurora."""
 
     def build(day: date, decision: str = "PAGE", **changes):
-        row = {
-            "day": day,
-            "series": "MODEL/aurora/caving/up",
-            "deployment_family": "aurora",
-            "behaviour": "caving",
-            "direction": "up",
-            "type": "MODEL",
-            "phase": "watching",
-            "decision": decision,
-            "n": 60,
-            "version": 1,
-        }
-        return {**dict.fromkeys(DRIFT_SIGNALS.schema.names), **row, **changes}
+        return signal_row("MODEL/aurora/caving/up", day, decision, **changes)
 
     return build
 

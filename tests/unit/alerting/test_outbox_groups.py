@@ -12,6 +12,7 @@ from alignment_monitor.alerting.routing import Policy
 from alignment_monitor.alerting.service import export_deliveries, process_days
 from alignment_monitor.alerts_settings import Rule
 from alignment_monitor.store.schema import deliveries
+from tests.fakes.signals import Clock, history_rows
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 EIGHT = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -39,33 +40,11 @@ class Box:
         ]
 
 
-class Clock:
-    """Seconds that pass only where someone sleeps, or by ``step`` for each look at it."""
-
-    def __init__(self):
-        self.seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
-
-    def sleep(self, seconds):
-        self.seconds += seconds
-
-
 @pytest.fixture
-def fire(engine, table, signal):
+def fire(engine, table):
     def run(channels, decisions, now=NOW):
         """Decisions: number of the alert -> what each day says of it, from 1 November on."""
-        rows = [
-            signal(
-                date(2026, 11, 1) + timedelta(days=day),
-                decision,
-                series=f"MODEL/aurora/{number}/up",
-                behaviour=str(number),
-            )
-            for number, days in decisions.items()
-            for day, decision in enumerate(days)
-        ]
+        rows = history_rows(date(2026, 11, 1), decisions)
         told = lambda row: {"behaviour": row["behaviour"]}  # noqa: E731
         process_days(engine, table(rows), evidence_for=told, channels=channels, now=now)
 

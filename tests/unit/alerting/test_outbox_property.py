@@ -16,6 +16,7 @@ from alignment_monitor.alerting.service import process_days
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.store import open_store
 from alignment_monitor.store.schema import alert_transitions, alerts, deliveries
+from tests.fakes.signals import Clock, history_rows
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 FINE, REFUSED, SILENT, TAKEN_BUT_LOST = range(4)
@@ -42,41 +43,6 @@ class Honest:
             ]
         if fault != FINE:
             raise DeliveryError("HTTP 500", reached=fault == REFUSED)
-
-
-class Clock:
-    def __init__(self):
-        self.seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
-
-    def sleep(self, seconds):
-        self.seconds += seconds
-
-
-def signals(histories):
-    usual = {
-        "deployment_family": "aurora",
-        "direction": "up",
-        "type": "MODEL",
-        "phase": "watching",
-        "n": 60,
-        "version": 1,
-    }
-    return DRIFT_SIGNALS.table(
-        [
-            {
-                **usual,
-                "day": date(2026, 11, 1) + timedelta(days=day),
-                "series": f"MODEL/aurora/{number}/up",
-                "behaviour": str(number),
-                "decision": decision,
-            }
-            for number, history in enumerate(histories)
-            for day, decision in enumerate(history)
-        ]
-    )
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +78,8 @@ def test_each_is_seen_once_in_order_and_within_the_limit(engine, histories, poli
             connection.execute(delete(table))
     box = Honest(faults)
     way = Outlet(box, policy)
-    process_days(engine, signals(histories), evidence_for=lambda s: {}, channels=[way], now=NOW)
+    rows = DRIFT_SIGNALS.table(history_rows(date(2026, 11, 1), dict(enumerate(histories))))
+    process_days(engine, rows, evidence_for=lambda s: {}, channels=[way], now=NOW)
     for hour in range(60):
         clock, at = Clock(), NOW + timedelta(hours=hour)
         box.times, box.clock = [], clock

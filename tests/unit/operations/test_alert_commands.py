@@ -14,6 +14,7 @@ from alignment_monitor.cli.common import console
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
+from tests.fakes.signals import signal_row
 
 NOW = datetime.now(UTC)
 DAY = NOW.date() - timedelta(days=1)
@@ -25,23 +26,6 @@ alerts:
 JUDGE = "JUDGE/judge/caving.sensitivity/up"
 
 
-def signal(series, decision="PAGE", **changes):
-    kind, family, behaviour, direction = series.split("/")
-    row = {
-        "day": DAY,
-        "series": series,
-        "deployment_family": family,
-        "behaviour": behaviour.split(".")[0],
-        "direction": direction,
-        "type": kind,
-        "phase": "watching",
-        "decision": decision,
-        "n": 60,
-        "version": 1,
-    }
-    return {**dict.fromkeys(DRIFT_SIGNALS.schema.names), **row, **changes}
-
-
 @pytest.fixture
 def settings(home):
     """A home in which caving and praise page, substance warns, and a judge changed."""
@@ -50,10 +34,10 @@ def settings(home):
     settings = load(home)
     store = open_store(settings.store_url)
     rows = [
-        signal("MODEL/aurora/caving/up"),
-        signal("MODEL/aurora/praise/up", effective_n=9.0),
-        signal("MODEL/aurora/substance/down", "UNRESOLVED"),
-        signal(JUDGE),
+        signal_row("MODEL/aurora/caving/up", DAY),
+        signal_row("MODEL/aurora/praise/up", DAY, effective_n=9.0),
+        signal_row("MODEL/aurora/substance/down", DAY, "UNRESOLVED"),
+        signal_row(JUDGE, DAY),
     ]
     process_days(
         store,
