@@ -216,7 +216,7 @@ def _view(run: Run, stream: int, view: int, facing: int) -> View:
         name=run.streams.segments[view - 1] if view else WHOLE,
         weight=float(np.exp(run.inputs.log_weights[here])),
         rate=float(reading.rate[here] + told.effect[here]),
-        effect=float(told.effect[here]),
+        effect=float(told.effect[here]) + 0.0,  # no minus before a zero
         n=float(reading.n[here]),
         moments={name: float(value[here]) for name, value in vars(seen.moments).items()},
         margin=float(seen.margin[here]),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
+
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.detection.explanation import (
     Explanation,
@@ -179,9 +181,11 @@ def _of_view(view: View, steps: Explanation) -> Iterator[str]:
         f"({view.deviation:.6g} × {view.widening:.6g}) = {view.z:.6g}"
     )
     for shift in view.shifts:
+        grown = np.logaddexp(shift.before, 0) + shift.size * view.z - shift.log_mgf
+        capped = ", where it is capped" * (not math.isclose(shift.after, grown, abs_tol=1e-9))
         yield (
             f"δ {shift.size:g}: log M before {shift.before:.6g}, δz {shift.size * view.z:.6g}, "
-            f"ψ {shift.log_mgf:.6g}, after {shift.after:.6g}"
+            f"ψ {shift.log_mgf:.6g}, after {shift.after:.6g}{capped}"
         )
     yield f"log of their mean {view.statistic:.6g}"
 

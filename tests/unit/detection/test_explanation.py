@@ -6,8 +6,9 @@ import pytest
 
 from alignment_monitor.detection.edetector import CAP, log_statistic
 from alignment_monitor.detection.explanation import ExplanationError, explain
-from alignment_monitor.detection.replay import replay
+from alignment_monitor.detection.replay import detect, replay
 from alignment_monitor.detection.watch import Watch
+from alignment_monitor.operations.explain import Told, lines
 from benchmarks.detection_null import FIRST, deployments, simulated_user_days
 
 BEHAVIOURS = {"caving": (0.1, 0.3, 30.0), "substance": (0.85, 0.0, 30.0)}
@@ -75,3 +76,14 @@ def test_a_segment_that_the_baseline_never_saw_has_no_weight(rows):
     assert new.n > 0
     assert new.weight == 0
     assert told.rate == explain(run_to(rows, 59), "aurora", "caving", "up").rate
+
+
+@pytest.mark.parametrize(("last", "capped"), [(30, False), (59, True)])
+def test_a_component_at_its_cap_is_said_to_be_there(rows, last, capped):
+    run = run_to(rows, last)
+    day, series = FIRST + timedelta(days=last), "MODEL/aurora/caving/up"
+    row = detect(run, day).set_index("series").loc[series].to_dict()
+    steps = explain(run, "aurora", "caving", "up")
+    said = "\n".join(lines(Told(series, day, steps, row, row)))
+    assert ("where it is capped" in said) == capped
+    assert "-0 " not in said
