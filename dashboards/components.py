@@ -5,6 +5,8 @@ Here belong: markup shared by pages, and the one rule for foreign text: it passe
 says.
 """
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -189,3 +191,28 @@ def range_bar(row: Mapping[str, Any], most: float, colour: str) -> str:
         f'background:{colour}"></i><b style="left:calc({point:.1f}% - 1.5px);'
         f'background:{colour}"></b></div>'
     )
+
+
+def download(name: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Offer the rows behind a table as CSV, written only when asked for."""
+    if found:
+        st.download_button(
+            "CSV", lambda: as_csv(found), f"{name}.csv", "text/csv", key=f"download-{name}",
+            type="tertiary", icon=":material/download:", on_click="ignore",
+            help=f"Download this table ({len(found):,} rows)",
+        )  # fmt: skip
+
+
+def as_csv(found: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as CSV; foreign text that a spreadsheet would run as a formula is quoted first."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(found[0]))
+    writer.writeheader()
+    for row in found:
+        writer.writerow({name: _harmless(value) for name, value in row.items()})
+    return out.getvalue().encode()
+
+
+def _harmless(value: object) -> object:
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value

@@ -29,12 +29,14 @@ def address(demo_home):
 
 def test_the_overview_says_what_it_cannot_tell_yet(address, page):
     page.goto(address)
-    page.get_by_text("Still learning").first.wait_for()
+    # The page arrives piece by piece: its last piece first, then the text is whole.
+    page.locator("canvas, svg.marks").first.wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     text = page.locator("[data-testid=stMain]").inner_text()
+    assert "Still learning" in text
     assert "Simulated verdicts" in text
     assert re.search(r"day 10 of 28", text)
     assert "Unwarranted agreement" in text
-    page.locator("canvas, svg.marks").first.wait_for()
 
 
 def test_a_transcript_shows_the_quote_and_its_verdict(address, page):
