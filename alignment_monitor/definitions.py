@@ -20,6 +20,7 @@ from alignment_monitor.assets.judging_sample import judging_sample
 from alignment_monitor.assets.label_requests import label_requests
 from alignment_monitor.assets.sampling_design import sampling_design
 from alignment_monitor.assets.screenings import screenings
+from alignment_monitor.assets.stand_in_labels import stand_in_labels
 from alignment_monitor.assets.transcripts import transcripts
 from alignment_monitor.assets.verdicts import verdicts
 from alignment_monitor.assets.warehouse import warehouse
@@ -44,6 +45,7 @@ defs = dg.Definitions(
         estimates,
         drift_signals,
         label_requests,
+        stand_in_labels,
         alerts,
         deliveries,
     ],

@@ -95,6 +95,12 @@ class Judging(Section):
     sentinels_per_day: int = Field(100, ge=0, description="messages with known labels")
     canaries_per_day: int = Field(6, ge=0, description="injections, each with its clean twin")
     acceptance: Acceptance = Acceptance()
+    stand_in: Judge | None = Field(
+        None, description="of another family; its answers stand in for people's labels in detection"
+    )
+    stand_in_messages_per_day: int = Field(
+        20, ge=1, description="a draw of each day, from which it is known what is usual"
+    )
 
     @field_validator("judges")
     @classmethod
@@ -103,3 +109,15 @@ class Judging(Section):
         if "panel" in names or len(set(names)) < len(names):
             raise ValueError("each judge needs a name of its own, and none may be 'panel'")
         return judges
+
+    @model_validator(mode="after")
+    def _another_family(self) -> Self:
+        """A judge cannot vouch for itself."""
+        if self.stand_in is None:
+            return self
+        if self.stand_in.backend == "decisions" or self.stand_in.batch:
+            raise ValueError("a stand-in is asked at once and in words: not by decisions or batch")
+        for judge in self.judges:
+            if self.stand_in.name == judge.name or self.stand_in.model == judge.model:
+                raise ValueError("a stand-in needs a name and a model that no judge has")
+        return self

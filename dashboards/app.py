@@ -38,6 +38,7 @@ page = st.navigation(
 components.style()
 try:
     components.banner(marts.about())
+    components.stand_in(marts.about())
     refresh_when_a_run_lands()
     page.run()
 except SettingsError as error:

@@ -77,6 +77,16 @@ def banner(about: Mapping[str, Any]) -> None:
         )
 
 
+def stand_in(about: Mapping[str, Any]) -> None:
+    """Say that a judge stands in for people, where one does."""
+    if name := about.get("stand_in"):
+        block(
+            f"<b>No person labels here.</b> The judge {text(name)} stands in for people: a page "
+            "rests on the agreement of two models.",
+            "am-banner",
+        )
+
+
 def empty(title: str, reason: str) -> None:
     """A page that has nothing to show, and how to fill it."""
     block(

@@ -13,6 +13,7 @@ FLOW = {
     "transcripts": {"verdicts"},
     "drift_signals": {"estimates", "judge_quality"},
     "label_requests": {"drift_signals", "transcripts"},
+    "stand_in_labels": {"drift_signals"},
     "alerts": {"drift_signals"},
     "deliveries": {"alerts"},
 }

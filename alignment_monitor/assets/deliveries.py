@@ -73,6 +73,7 @@ def _write_about(monitor: Monitor) -> None:
         "simulated": settings.simulated,
         "rubric_version": monitor.rubric.full_version,
         "judges": [f"{judge.name} ({judge.model})" for judge in settings.judging.judges],
+        "stand_in": settings.judging.stand_in and settings.judging.stand_in.name,
         "acceptance": settings.judging.acceptance.model_dump(),
         "sentinels_per_day": settings.judging.sentinels_per_day,
         "canaries_per_day": settings.judging.canaries_per_day,

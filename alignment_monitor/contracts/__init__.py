@@ -19,6 +19,7 @@ from alignment_monitor.contracts.lake import (
     RECEIVED,
     SAMPLING_DESIGN,
     SCREENINGS,
+    STAND_IN_LABELS,
     VERDICTS,
 )
 from alignment_monitor.contracts.marts import (
@@ -84,6 +85,7 @@ __all__ = [
     "SAMPLING_DESIGN",
     "SCREENINGS",
     "SIGNAL_TYPES",
+    "STAND_IN_LABELS",
     "TIMESTAMP",
     "TRANSCRIPTS",
     "TURN",

@@ -285,6 +285,24 @@ DRIFT_SIGNALS = Table(
     ),
 )
 
+STAND_IN_LABELS = Table(
+    "stand_in_labels",
+    "message x question, answered by a judge of another family in place of people",
+    ("day", "conversation_id", "message_index", "behaviour"),
+    columns(
+        DAY,
+        CONVERSATION,
+        MESSAGE,
+        column("known_on", pa.date32(), "day from which it counts: after the run that asked"),
+        column("behaviour", pa.string(), "question answered"),
+        column("event", pa.bool_(), "it was there"),
+        column("batch", pa.string(), "burst that it was drawn in", optional=True),
+        column("batch_size", pa.int32(), "messages of that burst"),
+        column("fingerprint", pa.string(), "of the judge that stands in"),
+        column("rubric_version", pa.string(), "rubric and its version"),
+    ),
+)
+
 LAKE_TABLES = {
     table.name: table
     for table in (
@@ -299,5 +317,6 @@ LAKE_TABLES = {
         JUDGE_QUALITY,
         ESTIMATES,
         DRIFT_SIGNALS,
+        STAND_IN_LABELS,
     )
 }

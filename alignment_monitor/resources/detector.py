@@ -19,6 +19,7 @@ from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.resources import warehouse
 from alignment_monitor.resources.gold import label_evidence
 from alignment_monitor.resources.lake import Lake
+from alignment_monitor.resources.stand_in import stand_in_evidence
 from alignment_monitor.settings import Settings
 from alignment_monitor.statistics.epochs import RESETS
 from alignment_monitor.store import is_there, open_store
@@ -122,7 +123,10 @@ def _recorded(settings: Settings, rubric: Rubric, to_day: date) -> dict[str, pd.
         return {}
     store = open_store(settings.store_url)
     try:
-        labels = label_evidence(settings, rubric, store, to_day)
+        if settings.judging.stand_in is None:
+            labels = label_evidence(settings, rubric, store, to_day)
+        else:
+            labels = stand_in_evidence(settings, rubric, Lake(settings.lake), to_day)
         return {"resets": read_resets(store), "labels": labels}
     finally:
         store.dispose()

@@ -19,6 +19,7 @@ from alignment_monitor.contracts import JUDGED_MESSAGES
 from alignment_monitor.judging.audit.reference import Reference
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.resources import warehouse
+from alignment_monitor.sampling.bursts import Candidate
 from alignment_monitor.sampling.gold import JudgedMessage, Verdict
 from alignment_monitor.settings import Settings
 from alignment_monitor.sources.label_rows import label_of
@@ -55,10 +56,10 @@ def judged_messages(
     end = last or pc.max(table["day"]).as_py()
     start = first or end - timedelta(days=WINDOW_DAYS - 1)
     inside = pc.and_(pc.greater_equal(table["day"], start), pc.less_equal(table["day"], end))
-    return _answered(table.filter(inside).to_pylist(), rubric)
+    return answered(table.filter(inside).to_pylist(), rubric)
 
 
-def _answered(rows: list[Row], rubric: Rubric) -> list[JudgedMessage]:
+def answered(rows: list[Row], rubric: Rubric) -> list[JudgedMessage]:
     """The messages that every judge of their day answered, from rows of message x judge."""
     panels: dict[date, set[str]] = {}
     calls: dict[tuple[date, str, int], list[Row]] = {}
@@ -99,7 +100,7 @@ def labelled_days(
     strata = pd.DataFrame(
         [
             (message.day, message.conversation_id, message.message_index, message.stratum)
-            for message in _answered([{str(k): v for k, v in row.items()} for row in rows], rubric)
+            for message in answered([{str(k): v for k, v in row.items()} for row in rows], rubric)
         ],
         columns=[*MESSAGE, "stratum"],
     )
@@ -130,15 +131,42 @@ def label_evidence(settings: Settings, rubric: Rubric, store: Engine, last: date
     labels = pd.DataFrame(_evidence(queue, given, rubric))
     if labels.empty:
         return labels
+    return with_verdicts(settings, rubric, labels.assign(batch_size=labels["batch"].map(sizes)))
+
+
+def with_verdicts(settings: Settings, rubric: Rubric, labels: pd.DataFrame) -> pd.DataFrame:
+    """Labels with what the judges said of the same messages, where these saw the opportunity.
+
+    Args:
+        settings: of the home.
+        rubric: verdicts on others do not count.
+        labels: one or more: ``MESSAGE``, behaviour, event, labelled_on, batch, batch_size.
+
+    Returns:
+        Rows as ``detection.label_days`` takes them.
+
+    Raises:
+        WarehouseError: the home's judged answers cannot be read.
+    """
     judged = warehouse.judged_answers(
         settings.warehouse, labels["day"].min(), labels["day"].max(), rubric.full_version
     )
     judged = judged[judged["o"] >= OFFERED]
-    labels["day"] = pd.to_datetime(labels["day"]).astype(judged["day"].dtype)
-    rows = judged.merge(labels, on=[*MESSAGE, "behaviour"])
-    return rows.assign(
-        flagged=rows["y"] >= OFFERED * rows["o"], batch_size=rows["batch"].map(sizes).fillna(0)
-    )
+    days = pd.to_datetime(labels["day"]).astype(judged["day"].dtype)
+    local = [pd.notna(name) and segment_of(name) is not None for name in labels["batch"]]
+    rows = judged.merge(labels.assign(day=days, local=local), on=[*MESSAGE, "behaviour"])
+    size = rows.pop("batch_size").fillna(0)
+    return rows.assign(flagged=rows["y"] >= OFFERED * rows["o"], batch_size=size)
+
+
+def candidates(answers: pd.DataFrame, day: date) -> Iterator[Candidate]:
+    """Messages that a burst may draw from, of rows of one behaviour's judged answers on a day."""
+    columns = ("conversation_id", "message_index", "d", "o", "y")
+    for name, index, weight, offered, event in zip(
+        *(answers[column].tolist() for column in columns), strict=True
+    ):
+        message = JudgedMessage(day, str(name), int(index), float(weight), ())
+        yield Candidate(message, event >= OFFERED * offered)
 
 
 def _evidence(
@@ -161,7 +189,6 @@ def _evidence(
                     "event": event,
                     "labelled_on": labelled_on,
                     "batch": batch,
-                    "local": batch is not None and segment_of(batch) is not None,
                 }
 
 

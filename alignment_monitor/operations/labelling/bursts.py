@@ -5,11 +5,10 @@ the draw (sampling.bursts), or when an episode asks (detection.tiers).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import Engine
 
 from alignment_monitor.detection.decisions import WHOLE
@@ -17,9 +16,8 @@ from alignment_monitor.detection.tiers import BURST as SIZE
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.operations.labelling.queue import queue_rows
 from alignment_monitor.resources import warehouse
-from alignment_monitor.resources.gold import BURST, OFFERED, batch_name
+from alignment_monitor.resources.gold import BURST, OFFERED, batch_name, candidates
 from alignment_monitor.sampling.bursts import Candidate, draw_burst
-from alignment_monitor.sampling.gold import JudgedMessage
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import labels as kept
 
@@ -95,21 +93,12 @@ def queue_bursts(
         mine = (answers["deployment_family"] == family) & (answers["behaviour"] == behaviour)
         if segment != WHOLE:
             mine &= answers["segment"] == segment
-        fresh = [one for one in _candidates(answers[mine], day) if _place(one) not in known]
+        fresh = [one for one in candidates(answers[mine], day) if _place(one) not in known]
         items = draw_burst(fresh, SIZE, behaviour=behaviour, key=settings.random_key)
         rows = list(queue_rows(settings, items, purpose=BURST, batch=batch, now=now))
         known |= {_place(Candidate(item.message, False)) for item in items}
         new += kept.enqueue(store, rows)
     return new
-
-
-def _candidates(answers: pd.DataFrame, day: date) -> Iterator[Candidate]:
-    columns = ("conversation_id", "message_index", "d", "o", "y")
-    for name, index, weight, offered, event in zip(
-        *(answers[column].tolist() for column in columns), strict=True
-    ):
-        message = JudgedMessage(day, str(name), int(index), float(weight), ())
-        yield Candidate(message, event >= OFFERED * offered)
 
 
 def _place(one: Candidate) -> tuple[str, int]:
