@@ -95,7 +95,7 @@ def test_unit_tests_of_the_models_pass(warehouse):
     warehouse.build(FIRST)
     result = warehouse.dbt("test", FIRST, FIRST, "--select", "test_type:unit")
     assert result.success, failed(result)
-    assert len(result.result.results) == 3
+    assert len(result.result.results) == 4
 
 
 def test_a_day_with_nothing_in_it_builds_and_exports_no_rows(warehouse):
@@ -113,7 +113,8 @@ def test_a_day_materialised_again_replaces_its_rows_even_by_none(warehouse):
     write_day(warehouse.lake, NEXT, [])
     warehouse.build(NEXT)
     tables = ("int_outcomes", "int_judged_answers", "int_user_days", "int_cell_days")
-    for table in (*tables, "int_deployment_days", "ledger_daily", "judged_messages", "quarantine"):
+    tables += ("int_opportunity_days", "int_deployment_days")
+    for table in (*tables, "ledger_daily", "judged_messages", "quarantine"):
         days = warehouse.query(f"select distinct day from {table}")
         assert days == [(FIRST,)], table
     assert kept == warehouse.query("select * from int_user_days order by all")
@@ -125,7 +126,7 @@ def test_building_day_by_day_gives_what_building_all_at_once_gives(warehouse):
     for day in days:
         write_day(warehouse.lake, day, traffic(day), refused=1)
         warehouse.build(day)
-    tables = ("int_outcomes", "int_user_days", "int_cell_days", *EXPORTED)
+    tables = ("int_outcomes", "int_user_days", "int_cell_days", "int_opportunity_days", *EXPORTED)
     everything = {table: warehouse.query(f"select * from {table} order by all") for table in tables}
     warehouse.file.unlink()
     warehouse.build(days[0], days[-1])
@@ -262,7 +263,7 @@ def test_every_model_and_column_is_described(warehouse):
     write_day(warehouse.lake, FIRST, traffic(FIRST))
     warehouse.build(FIRST)
     models = [node for node in manifest.nodes.values() if node.resource_type == "model"]
-    assert len(models) == 17
+    assert len(models) == 18
     for model in models:
         assert model.description.startswith("Grain: "), model.name
         columns = [row[0] for row in warehouse.query(f"describe {model.name}")]
