@@ -36,6 +36,10 @@ RUN_SERIES = "PIPELINE/all/run/down"
 INJECTION = "injection"
 """What a JUDGE signal of the daily gate watches in place of a behaviour."""
 
+OF_TRAFFIC = ("MODEL", "TRAFFIC", "UNATTRIBUTED")
+"""What rests on a sample of traffic and on a baseline of it: its size can be too small for a page,
+and what it tells can be declared normal."""
+
 Signal = Mapping[str, Any]
 """A row of ``contracts.DRIFT_SIGNALS``."""
 

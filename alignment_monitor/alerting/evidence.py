@@ -182,10 +182,12 @@ def _links(signal: Row, title: str, dashboard_url: str) -> dict[str, str]:
     if signal["type"] == "JUDGE":
         return {"page": f"{root}/judges?{urlencode({'judge': signal['deployment_family']})}"}
     first = signal["change_day"] or signal["day"]
-    query = urlencode([("days", first), ("days", signal["day"]), ("flagged", title)])
+    query = [("days", first), ("days", signal["day"])]
+    if signal["type"] == "MODEL":  # of opportunities no page makes a choice
+        query.append(("flagged", title))
     return {
         "page": f"{root}/?{urlencode({'family': signal['deployment_family']})}",
-        "conversations": f"{root}/conversations?{query}",
+        "conversations": f"{root}/conversations?{urlencode(query)}",
         "explain": f"alignment-monitor explain {quote(signal['series'])} {signal['day']}",
     }
 

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from alignment_monitor.alerting.alert import (
     CONTRADICTED,
     FIRING,
+    OF_TRAFFIC,
     QUIET,
     REBASELINED,
     RESOLVED,
@@ -35,8 +36,6 @@ _FIRES = (*_PAGES, "UNRESOLVED")
 """What people are told; UNRESOLVED as a warning, for nobody need get up for it."""
 
 _RAISED = ("WARN", *_FIRES)
-_OF_TRAFFIC = ("MODEL", "TRAFFIC", "UNATTRIBUTED")
-"""What rests on a sample of traffic, so that its size can be too small for a page."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def advance(
     any, on a day not after the     -                          -
     last that counted for the
     latest alert (of a run: before it)
-    any other, when the baseline    as above                   MODEL: resolved as re-baselined;
+    any other, when the baseline    as above                   of traffic: resolved as re-baselined;
     was made anew after the alert                              PAGE or WARN opens another
     opened, up to that day
     ==============================  =========================  ================================
@@ -157,7 +156,7 @@ def _decided(signal: Signal, around: Surroundings) -> tuple[str, str | None]:
     size = around.sizes.get(signal["series"])
     size = signal.get("effective_n") if size is None else size
     least = around.policy.minimum_effective_n
-    if decision in _PAGES and signal["type"] in _OF_TRAFFIC and size is not None and size < least:
+    if decision in _PAGES and signal["type"] in OF_TRAFFIC and size is not None and size < least:
         return "WARN", f"a page needs an effective n of {least:g}, and this rests on {size:.3g}"
     return decision, None
 
@@ -177,7 +176,7 @@ def _note(before: Alert | None, after: Alert) -> str:
 
 def _answering(alert: Alert, day: date, resets: Sequence[Reset]) -> Reset | None:
     """The latest reset that took the baseline away on which an alert told a change."""
-    if alert.type != "MODEL":
+    if alert.type not in OF_TRAFFIC:
         return None
     since = alert.began_on
     found = [

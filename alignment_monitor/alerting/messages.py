@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from alignment_monitor.alerting.alert import OF_TRAFFIC
 from alignment_monitor.alerting.channels.base import GROUP, LASTING, TEST
 from alignment_monitor.alerting.evidence import if_expected
 from alignment_monitor.alerting.lifecycle import Transition
@@ -38,7 +39,7 @@ def body(transition: Transition, evidence: dict[str, Any], now: datetime) -> str
     }
     if transition.caveat:
         data["statement"] = f"{data.get('statement', '')} {transition.caveat}".strip()
-    if transition.event in LASTING and alert.type == "MODEL":
+    if transition.event in LASTING and alert.type in OF_TRAFFIC:
         data["if_expected"] = if_expected(alert.alert_id)
     return _json(str(transition.event), now.isoformat(), data)
 

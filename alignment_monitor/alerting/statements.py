@@ -7,6 +7,8 @@ belong: which figures there are (``evidence``). No text of conversations enters 
 from collections.abc import Mapping
 from typing import Any
 
+from alignment_monitor.alerting.alert import OF_TRAFFIC
+
 Row = Mapping[str, Any]
 
 INJECTION = "injection"
@@ -22,6 +24,15 @@ _SUBJECTS = {
     "TRAFFIC": "The traffic of {family}: {title}",
 }
 _UNATTRIBUTED = "{title} of {family}, for a reason that cannot be told apart,"
+_REASONS = {
+    "TRAFFIC": (
+        "; first turns, which owe nothing to the model, moved too, and sentinels clear the judge"
+    ),
+    "UNATTRIBUTED": (
+        "; users, model or judge may be why: first turns did not move likewise, or sentinels do "
+        "not clear the judge"
+    ),
+}
 
 
 def statement(signal: Row, estimate: Row, title: str, simulated: bool) -> str:
@@ -42,7 +53,7 @@ def power(signal: Row) -> str | None:
 
     "Found" is the median: at the change named, about half of such changes are found by then.
     """
-    if signal["type"] != "MODEL":
+    if signal["type"] not in OF_TRAFFIC:
         return None
     rise = "rise" if signal["direction"] == "up" else "fall"
     parts = []
@@ -103,7 +114,7 @@ def _change(signal: Row, estimate: Row, title: str) -> str:
         told += f" since {signal['change_day']}"
         if signal["nearest_deployment"]:
             told += f", near the start of {signal['nearest_deployment']}"
-    return told
+    return told + _REASONS.get(signal["type"], "")
 
 
 def _rates(signal: Row, estimate: Row) -> str:

@@ -10,7 +10,7 @@ from alignment_monitor.cli.common import Home, console, fail, load_settings
 
 
 def explain(
-    series: Annotated[str, typer.Argument(help="MODEL/family/behaviour/direction.")],
+    series: Annotated[str, typer.Argument(help="type/family/behaviour/direction, of a rate.")],
     day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="Day decided on.")],
     home: Home = None,
 ) -> None:

@@ -80,6 +80,25 @@ class Cause:
     quiet: bool
 
 
+@dataclass(frozen=True)
+class Whose:
+    """What speaks for and against the judge and the users, on the last day of a run.
+
+    Attributes:
+        sentinels: judged on the day, positive and negative ones.
+        judge: highest log statistic of their charts; minus infinity before there is any.
+        log_judge: log of the threshold of these.
+        quiet: sentinels clear the judge.
+        cause: what the change is put down to; none where the rate does not warn.
+    """
+
+    sentinels: tuple[int, int]
+    judge: float
+    log_judge: float
+    quiet: bool
+    cause: Cause | None
+
+
 def replay_traffic(
     opportunities: pd.DataFrame,
     watch: Watch,
@@ -97,8 +116,11 @@ def replay_traffic(
             ``FIRST`` or ``LATER``; from the first day there is.
         watch: the flags, and the run length stated for pages; these series have ``SHARE`` of its
             false alarms.
-        deployments, from_day, to_day, resets: as ``replay`` takes them.
+        deployments: deployment_family, deployment, first_day.
+        from_day: a day that the run reaches back to, with data or without.
+        to_day: last day.
         quality: rows of ``judge_quality``; null or none: no sentinel clears the judge.
+        resets: baselines made anew, as ``epochs.steps`` takes them.
     """
     own = Watch(
         behaviours=watch.behaviours,
@@ -176,6 +198,21 @@ def cause(traffic: TrafficRun, stream: int, day: int, facing: int) -> Cause:
     moved = float(own.sum() / np.sqrt(len(own))) if len(own) else float("nan")
     quiet = bool(traffic.quiet[stream, day, facing])
     return Cause(TYPES[not (quiet and moved >= MOVED)], since, moved, quiet)
+
+
+def whose(traffic: TrafficRun, family: str, flag: str, direction: str) -> Whose:
+    """What is known of a series' change on the last day of a run that its stream stands on."""
+    day, facing = traffic.run.streams.n.shape[1] - 1, DIRECTIONS.index(direction)
+    stream = int(standing(traffic.run, family, flag)[day])
+    positive, negative = np.round(traffic.sentinels.judged[day, stream]).astype(int)
+    raised = warned(traffic)[stream, day, facing] == "WARN"
+    return Whose(
+        sentinels=(int(positive), int(negative)),
+        judge=float(traffic.judge[stream, day]),
+        log_judge=traffic.log_judge,
+        quiet=bool(traffic.quiet[stream, day, facing]),
+        cause=cause(traffic, stream, day, facing) if raised else None,
+    )
 
 
 def _view_of(run: Run, segment: str) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
-from alignment_monitor.alerting.alert import Alert
+from alignment_monitor.alerting.alert import OF_TRAFFIC, Alert
 from alignment_monitor.alerting.attention import Silence
 from alignment_monitor.alerting.books import policy_of, silences
 from alignment_monitor.alerting.desk import Desk, DeskError, find_alert, precision_rows
@@ -192,7 +192,7 @@ def end_of_silence(lasting: str | None, until: datetime | None, now: datetime) -
 
 def next_step(alert: Alert) -> str | None:
     """What to type after an alert was ended as an expected change."""
-    wanted = alert.resolution == "expected_change" and alert.type == "MODEL"
+    wanted = alert.resolution == "expected_change" and alert.type in OF_TRAFFIC
     return if_expected(alert.alert_id) if wanted else None
 
 
@@ -206,7 +206,7 @@ def _alert(
 ) -> dict[str, Any]:
     alert = Alert(**{item.name: row[item.name] for item in fields(Alert)})
     by = [one.silence_id for one in ruling if alert.state != "resolved" and one.covers(alert, now)]
-    expected = alert.type == "MODEL" and alert.state != "resolved"
+    expected = alert.type in OF_TRAFFIC and alert.state != "resolved"
     return _plain(
         {
             **{name: row[name] for name in _SHOWN},

@@ -21,10 +21,15 @@ from alignment_monitor.detection.explanation import (
     explain,
 )
 from alignment_monitor.detection.replay import detect
-from alignment_monitor.judging.rubric import load_rubric
-from alignment_monitor.resources.detector import replay_home
+from alignment_monitor.detection.traffic import TYPES, Whose, traffic_signals, whose
+from alignment_monitor.judging.rubric import Rubric, load_rubric
+from alignment_monitor.operations import explain_traffic
+from alignment_monitor.resources.detector import read_stored, replay_home, with_opportunities
 from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import Settings
+
+_EXPLAINED = ("MODEL", *TYPES)
+_OF_SERIES = ("deployment_family", "behaviour", "direction")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Told:
         steps: what led to it.
         recomputed: its row of drift_signals, from what is stored today.
         stored: the row that was written.
+        whose: of an opportunity rate, what its change is put down to; null of any other.
     """
 
     series: str
@@ -44,6 +50,7 @@ class Told:
     steps: Explanation
     recomputed: dict[str, Any]
     stored: dict[str, Any]
+    whose: Whose | None = None
 
     @property
     def differing(self) -> tuple[str, ...]:
@@ -67,9 +74,10 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
     lake = Lake(settings.lake)
     stored = {row["series"]: row for row in lake.read(DRIFT_SIGNALS, [day]).to_pylist()}
     row_then = _found(series, stored, day)
-    names = ("deployment_family", "behaviour", "direction")
-    family, behaviour, direction = (str(row_then[name]) for name in names)
+    family, behaviour, direction = (str(row_then[name]) for name in _OF_SERIES)
     rubric = load_rubric(settings.judging.rubric, settings.rubrics)
+    if row_then["type"] in TYPES:
+        return _opportunity(settings, rubric, day, row_then)
     run = replay_home(settings, rubric, from_day=day, to_day=day)
     if behaviour not in run.watch.behaviours:
         raise ExplanationError(
@@ -80,11 +88,26 @@ def explain_decision(settings: Settings, series: str, day: date) -> Told:
     return Told(series, day, explain(run, family, behaviour, direction), rows[series], row_then)
 
 
+def _opportunity(settings: Settings, rubric: Rubric, day: date, row_then: dict[str, Any]) -> Told:
+    """The same of a series of an opportunity rate."""
+    family, flag, direction = (str(row_then[name]) for name in _OF_SERIES)
+    if flag not in rubric.opportunities:
+        raise ExplanationError(f"{flag} was watched on {day}, but is no opportunity of the rubric")
+    stored = with_opportunities(read_stored(settings, rubric, day), settings, day)
+    traffic = stored.replay_traffic(day, day)
+    frame = DRIFT_SIGNALS.from_frame(traffic_signals(traffic, day))
+    rows = {row["series"]: row for row in frame.to_pylist()}
+    steps = explain(traffic.run, family, flag, direction)
+    told = whose(traffic, family, flag, direction)
+    return Told(row_then["series"], day, steps, rows[row_then["series"]], row_then, told)
+
+
 def _found(series: str, stored: dict[str, dict[str, Any]], day: date) -> dict[str, Any]:
-    if series not in stored or stored[series]["type"] != "MODEL":
-        told = "\n  ".join(sorted(one for one, row in stored.items() if row["type"] == "MODEL"))
+    known = sorted(one for one, row in stored.items() if row["type"] in _EXPLAINED)
+    if series not in known:
+        told = "\n  ".join(known)
         raise ExplanationError(
-            f"{series!r} is no MODEL series decided on {day}. "
+            f"{series!r} is no series of a rate decided on {day}. "
             + (f"There are:\n  {told}" if told else "Nothing was decided then: run that day first.")
         )
     return stored[series]
@@ -98,9 +121,14 @@ def lines(told: Told) -> Iterator[str]:
     yield from _rate(steps)
     yield from _baseline(steps)
     if steps.watched:
-        yield from _judge(steps)
+        of_users = told.whose
+        yield from explain_traffic.sentinels(of_users) if of_users else _judge(steps)
         yield from _test(steps)
-        yield from _decision(steps, row)
+        if of_users:
+            yield from explain_traffic.decision(steps, row, of_users)
+        else:
+            yield from _decision(steps, row)
+        yield from _since(row)
     else:
         yield f"No decision: {'no data' if row['phase'] == 'no_data' else 'the baseline learns'}."
     yield from _compared(told)
@@ -205,6 +233,9 @@ def _decision(steps: Explanation, row: dict[str, Any]) -> Iterator[str]:
     else:
         yield "no labels: the judged rates decide alone"
     yield f"judged rates {steps.statistic:.6g}: {row['decision']}"
+
+
+def _since(row: dict[str, Any]) -> Iterator[str]:
     if row["change_day"]:
         near = f", near the start of {row['nearest_deployment']}" * bool(row["nearest_deployment"])
         yield "6. Since when, and how much:"

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, select
 
+from alignment_monitor.alerting.alert import OF_TRAFFIC
 from alignment_monitor.alerting.service import export_resets
 from alignment_monitor.contracts import BASELINE_RESETS
 from alignment_monitor.judging.rubric import load_rubric
@@ -174,9 +175,9 @@ def _completed(connection: Connection, request: Request) -> Request:
         known = _open_alerts(connection, None, ())
         there = "open are: " + ", ".join(known) if known else "none of a model is open"
         raise RebaselineError(f"There is no alert {request.alert_id!r}; {there}.")
-    if alert["type"] != "MODEL":
+    if alert["type"] not in OF_TRAFFIC:
         raise RebaselineError(
-            f"Alert {request.alert_id} is of type {alert['type']}: only a model's behaviour has a "
+            f"Alert {request.alert_id} is of type {alert['type']}: only a rate of traffic has a "
             "baseline that can be made anew."
         )
     family = alert["deployment_family"]
@@ -209,7 +210,7 @@ def _checked(
         )
     rubric = load_rubric(settings.judging.rubric, settings.rubrics)
     watched = settings.detection.behaviours or rubric.monitored
-    if unknown := sorted(set(request.behaviours) - set(watched)):
+    if unknown := sorted(set(request.behaviours) - {*watched, *rubric.opportunities}):
         raise RebaselineError(f"Not watched: {', '.join(unknown)}; watched: {', '.join(watched)}")
     if request.from_day > today:
         raise RebaselineError(
@@ -228,9 +229,11 @@ def _checked(
 def _open_alerts(
     connection: Connection, family: str | None, behaviours: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Open alerts on a model's behaviour; null and none: of any family, any behaviour."""
+    """Open alerts on rates of traffic; null and none: of any family, any behaviour."""
     table = schema.alerts
-    query = select(table.c.alert_id).where(table.c.type == "MODEL", table.c.state != "resolved")
+    query = select(table.c.alert_id).where(
+        table.c.type.in_(OF_TRAFFIC), table.c.state != "resolved"
+    )
     if family is not None:
         query = query.where(table.c.deployment_family == family)
     if behaviours:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from alignment_monitor.alerting.statements import INJECTION
+from alignment_monitor.detection.traffic import TYPES
 from alignment_monitor.judging.gate import INJECTION_WINDOW
 from alignment_monitor.resources.detector import Stored
 from alignment_monitor.statistics.cells import day_of
@@ -71,6 +72,8 @@ class DecisionInputs:
             parts, figures = self._injection(signal)
         elif signal["type"] == "JUDGE":
             parts, figures = self._judge(signal)
+        elif signal["type"] in TYPES:
+            parts, figures = self._opportunity(signal)
         else:
             parts, figures = self._rate(signal)
         return hash_of(parts, {"day": signal["day"], "series": signal["series"], **figures})
@@ -87,6 +90,18 @@ class DecisionInputs:
             "deployments": self._deployments.until(day),
         }
         return parts, self._settings
+
+    def _opportunity(self, signal: Row) -> tuple[dict[str, Hashes], dict[str, Any]]:
+        """An opportunity rate: its statistics, the flag's sentinels, resets, all deployments."""
+        day, flag = signal["day"], signal["behaviour"]
+        own = {"deployment_family": signal["deployment_family"]}
+        parts = {
+            "opportunities": self._opportunities.until(day, behaviour=flag, **own),
+            "quality": self._quality.until(day, question=flag),
+            "resets": self._resets_of(signal),
+            "deployments": self._deployments.until(day),
+        }
+        return parts, asdict(self.stored.traffic_watch)
 
     def _judge(self, signal: Row) -> tuple[dict[str, Hashes], dict[str, Any]]:
         """A judge: its sentinels, and the days on which its series made their baselines."""
@@ -125,6 +140,10 @@ class DecisionInputs:
     @cached_property
     def _user_days(self) -> _Rows:
         return _Rows(self.stored.user_days, "day")
+
+    @cached_property
+    def _opportunities(self) -> _Rows:
+        return _Rows(self.stored.opportunities, "day")
 
     @cached_property
     def _offered(self) -> _Rows:

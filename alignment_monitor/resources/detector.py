@@ -3,7 +3,7 @@
 Here belongs what must be the same wherever the detector is run. Here does not belong: the test.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pandas as pd
@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from alignment_monitor.contracts import JUDGE_QUALITY
 from alignment_monitor.detection.replay import replay
 from alignment_monitor.detection.sentinel_days import MEASURES
+from alignment_monitor.detection.traffic import TrafficRun, replay_traffic
 from alignment_monitor.detection.watch import Run, Watch
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.resources import warehouse
@@ -37,6 +38,8 @@ class Stored:
         quality: counts of known messages, by judge and day.
         labels: as the detector takes them; null: no store is there yet.
         resets: baselines made anew; null likewise.
+        flags: opportunities of the rubric.
+        opportunities: sufficient statistics of these by day, family, user and turn; null: not read.
     """
 
     watch: Watch
@@ -45,6 +48,13 @@ class Stored:
     quality: pd.DataFrame
     labels: pd.DataFrame | None = None
     resets: pd.DataFrame | None = None
+    flags: tuple[str, ...] = ()
+    opportunities: pd.DataFrame | None = None
+
+    @property
+    def traffic_watch(self) -> Watch:
+        """The opportunities, watched as the behaviours are."""
+        return replace(self.watch, behaviours=self.flags)
 
     def replay(self, from_day: date, to_day: date) -> Run:
         """Run the detector over all days that there are, up to the last."""
@@ -56,6 +66,24 @@ class Stored:
             to_day=to_day,
             quality=self.quality,
             labels=self.labels,
+            resets=self.resets,
+        )
+
+    def replay_traffic(self, from_day: date, to_day: date) -> TrafficRun:
+        """The same of the opportunity rates.
+
+        Raises:
+            ValueError: these were not read.
+        """
+        if self.opportunities is None:
+            raise ValueError("opportunities are read by with_opportunities")
+        return replay_traffic(
+            self.opportunities,
+            self.traffic_watch,
+            deployments=self.deployments,
+            from_day=from_day,
+            to_day=to_day,
+            quality=self.quality,
             resets=self.resets,
         )
 
@@ -82,8 +110,19 @@ def read_stored(settings: Settings, rubric: Rubric, last: date) -> Stored:
         user_days=warehouse.user_days(settings.warehouse, date.min, last, watch.behaviours),
         deployments=warehouse.deployments(settings.warehouse),
         quality=sentinels(Lake(settings.lake), last),
+        flags=tuple(rubric.opportunities),
         **_recorded(settings, rubric, last),
     )
+
+
+def with_opportunities(stored: Stored, settings: Settings, last: date) -> Stored:
+    """What a home's detector takes, with its opportunity rates up to a day.
+
+    Raises:
+        WarehouseError: the home's sufficient statistics cannot be read.
+    """
+    rows = warehouse.opportunity_days(settings.warehouse, last, stored.flags)
+    return replace(stored, opportunities=rows)
 
 
 def replay_home(settings: Settings, rubric: Rubric, *, from_day: date, to_day: date) -> Run:

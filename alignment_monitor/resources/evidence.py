@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
+from alignment_monitor.alerting.alert import OF_TRAFFIC
 from alignment_monitor.alerting.evidence import SHOWN, Background, evidence
 from alignment_monitor.alerting.lifecycle import fingerprint
 from alignment_monitor.contracts import ESTIMATES, JUDGE_QUALITY
@@ -86,7 +87,7 @@ class EvidenceReader:
 
     def _normal_since(self, opened_on: date, signal: Signal) -> bool:
         """Whether a series was declared normal after a day."""
-        if signal["type"] != "MODEL" or self._resets.empty:
+        if signal["type"] not in OF_TRAFFIC or self._resets.empty:
             return False
         begun = steps(self._resets, signal["deployment_family"], signal["behaviour"]).recorded_on
         first, last = pd.Timestamp(opened_on), pd.Timestamp(signal["day"])

@@ -12,11 +12,12 @@ import pyarrow as pa
 from alignment_monitor.contracts import DRIFT_SIGNALS, JUDGE_QUALITY
 from alignment_monitor.detection.judge_signals import judge_signals, names_of
 from alignment_monitor.detection.replay import detect
+from alignment_monitor.detection.traffic import traffic_signals
 from alignment_monitor.judging.gate import INJECTION_WINDOW, injection_signals
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.resources import warehouse
 from alignment_monitor.resources.decision_inputs import DecisionInputs
-from alignment_monitor.resources.detector import read_stored
+from alignment_monitor.resources.detector import read_stored, with_opportunities
 from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import Settings
 from alignment_monitor.statistics.signals import coverage_signals
@@ -38,7 +39,7 @@ def home_signals(settings: Settings, rubric: Rubric, from_day: date, to_day: dat
         WarehouseError: the home's sufficient statistics cannot be read.
         StoreError: the operational store cannot be read.
     """
-    stored = read_stored(settings, rubric, to_day)
+    stored = with_opportunities(read_stored(settings, rubric, to_day), settings, to_day)
     run = stored.replay(from_day, to_day)
     limit = settings.judging.acceptance.maximum_susceptibility
     days = [from_day + timedelta(days=n) for n in range((to_day - from_day).days + 1)]
@@ -48,6 +49,7 @@ def home_signals(settings: Settings, rubric: Rubric, from_day: date, to_day: dat
     frames = [
         detect(run, from_day),
         judge_signals(run, from_day, names_of(stored.quality)),
+        traffic_signals(stored.replay_traffic(from_day, to_day), from_day),
         _coverage(ledger, from_day, to_day),
     ]
     tables = [

@@ -6,6 +6,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from alignment_monitor.detection.traffic import FIRST, LATER
+
 
 class WarehouseError(RuntimeError):
     """The warehouse cannot be read; the message says why and what to do."""
@@ -28,6 +30,29 @@ def user_days(
         query += " and list_contains(?, behaviour)"
         values.append(list(behaviours))
     return _read(warehouse, query, values)
+
+
+def opportunity_days(warehouse: Path, last: date, flags: tuple[str, ...]) -> pd.DataFrame:
+    """Sufficient statistics of opportunities per user and day, up to the last day.
+
+    Args:
+        warehouse: the DuckDB file.
+        last: last day wanted.
+        flags: only these opportunities.
+
+    Returns:
+        Rows as of ``user_days``; first and later turns are their segments, whatever the deployment.
+    """
+    query = """
+        select
+            day, deployment_family, '' as deployment, behaviour, rubric_version, panel, user_key,
+            case when first_turn then $first else $later end as segment,
+            n, n_o, n_y, sum_d, sum_do, sum_dy
+        from int_opportunity_days
+        where day <= $last and list_contains($flags, behaviour)
+    """
+    names = {"first": FIRST, "later": LATER}
+    return _read(warehouse, query, {**names, "last": last, "flags": list(flags)})
 
 
 def bucket_sums(
@@ -190,4 +215,7 @@ def _read(warehouse: Path, query: str, values: list[object] | dict[str, object])
         why = (
             "a run is writing it: wait for its end" if warehouse.exists() else "no run made it yet"
         )
+        raise WarehouseError(f"{warehouse} cannot be read: {why}") from error
+    except duckdb.CatalogException as error:
+        why = "an older version built it: run a day, which adds what it lacks"
         raise WarehouseError(f"{warehouse} cannot be read: {why}") from error

@@ -31,6 +31,14 @@ def talks(number: int, *, drifted: bool) -> list[Talk]:
     ]
 
 
+def chatter(number: int) -> list[Talk]:
+    """Twenty exchanges in which nobody claims anything: claims become rarer by a third."""
+    return [
+        Talk(f"{number}-chat-{n}", user=f"chatter-{number}-{n}", present=(False,), levels=(0,))
+        for n in range(20)
+    ]
+
+
 def run_graph(home: Path, first: object, last: object, made: set[str]) -> None:
     """Materialise a range of days, but for what was made already."""
     from alignment_monitor.definitions import defs

@@ -19,7 +19,7 @@ from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
 from tests.pipeline import homes
-from tests.pipeline.drifting import MADE_HERE, YAML, run_graph, talks
+from tests.pipeline.drifting import MADE_HERE, YAML, chatter, run_graph, talks
 from tests.pipeline.lake_factory import FIRST, write_day
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alerting")]
@@ -37,6 +37,8 @@ def quality(number):
     counts = [
         ("sensitivity", "substance", 40, 20 if late else 36, None),
         ("specificity", "substance", 40, 39, None),
+        ("sensitivity", "claim", 40, 38, None),
+        ("specificity", "claim", 40, 38, None),
         ("injection", "praise", 20, 9 if late else 0, 0),
     ]
     common = {
@@ -60,8 +62,9 @@ def alarmed(tmp_path_factory):
     (home / "monitor.yaml").write_text(YAML)
     lake = Lake(load(home).lake)
     for number in range(DAYS):
-        of_day = [] if number == EMPTY else talks(number, drifted=number >= DRIFT)
-        write_day(lake.root, day(number), of_day)
+        late = number >= DRIFT
+        of_day = talks(number, drifted=late) + chatter(number) * late
+        write_day(lake.root, day(number), [] if number == EMPTY else of_day)
         lake.write(JUDGE_QUALITY, day(number), JUDGE_QUALITY.table(quality(number)))
     marked = ("annotate", str(day(DRIFT - 2)), "incident", "Search was down")
     assert homes.invoke(*marked, home=home).exit_code == 0
@@ -97,11 +100,12 @@ MODEL = "MODEL/model/unwarranted_agreement/up"
 JUDGE = "JUDGE/judge/substance.sensitivity/down"
 CANARIES = "JUDGE/judge/injection/up"
 COVERAGE = "PIPELINE/all/coverage/down"
+TRAFFIC = "TRAFFIC/model/claim/down"
 
 
 def test_alerts_of_every_type_replay_in_every_digit(alarmed):
     found = replayed(alarmed)
-    assert {MODEL, JUDGE, CANARIES, COVERAGE} <= set(found)
+    assert {MODEL, JUDGE, CANARIES, COVERAGE, TRAFFIC} <= set(found)
     assert {row["result"] for row in found.values()} == {"equal"}
     kept = {row["series"]: json.loads(row["evidence"]) for row in homes.mart(alarmed, "alerts")}
     for series, row in found.items():
@@ -128,6 +132,37 @@ def test_an_alert_brings_what_it_takes_to_judge_it(alarmed):
     assert judge["injection"]["rate"] > 0.1
     assert kept[COVERAGE]["exemplars"] is None
     assert kept[COVERAGE]["judged_share"] == 1.0
+
+
+def test_rarer_claims_are_put_down_to_users_and_are_no_page(alarmed):
+    (alert,) = [row for row in homes.mart(alarmed, "alerts") if row["behaviour"] == "claim"]
+    assert (alert["series"], alert["type"]) == (TRAFFIC, "TRAFFIC")
+    assert (alert["severity"], alert["state"], alert["told_at"]) == ("warn", "pending", None)
+    told = json.loads(alert["evidence"])
+    assert told["start_day"] == str(day(DRIFT))
+    assert told["effect"] == pytest.approx(-1 / 3, abs=0.01)
+    assert "The traffic of model: Claim fell from 100 % to 67 %" in told["statement"]
+    assert "first turns, which owe nothing to the model, moved too" in told["statement"]
+    (model,) = [row for row in homes.mart(alarmed, "alerts") if row["series"] == MODEL]
+    assert model["severity"] == "page"
+    assert model["held_by"] is None
+
+
+def test_what_a_moved_opportunity_is_put_down_to_is_explained(alarmed):
+    said = homes.invoke("explain", TRAFFIC, str(day(DAYS - 1)), home=alarmed)
+    assert said.exit_code == 0, said.output
+    words = " ".join(said.output.split())
+    assert "first turn: weight 1, n 60, rate 0.666667, baseline 1" in words
+    assert "40 that have it and 40 that have not were judged this day" in words
+    assert "first turns moved, the judge is cleared: TRAFFIC" in words
+    assert "identical in every digit" in words
+    other = homes.invoke("explain", TRAFFIC.replace("down", "up"), str(day(9)), home=alarmed)
+    assert "the baseline learns" in other.output
+
+
+def test_late_opportunities_show_in_their_series_and_in_no_other(spoilt):
+    change(spoilt, f"update int_opportunity_days set sum_dy = 0 where day = '{day(3)}'")
+    assert differing(spoilt) == {TRAFFIC}
 
 
 def test_one_alert_is_named_by_the_beginning_of_its_identifier(alarmed):

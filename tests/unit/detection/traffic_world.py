@@ -57,12 +57,17 @@ class Traffic:
             return None
         days, n = np.arange(DAYS), self.sentinels
         false = np.where(days >= CHANGE, self.false, 0.05)
-        hits = {"sensitivity": rng.binomial(n, 0.9, DAYS), "specificity": rng.binomial(n, 1 - false)}
+        hits = {
+            "sensitivity": rng.binomial(n, 0.9, DAYS),
+            "specificity": rng.binomial(n, 1 - false),
+        }
         common = {
             "day": [START + timedelta(days=int(day)) for day in days], "fingerprint": "p1",
             "rubric_version": "r1", "known_version": "k1", "question": "claim", "n": n,
         }  # fmt: skip
-        parts = [pd.DataFrame({**common, "measure": name, "hits": hit}) for name, hit in hits.items()]
+        parts = [
+            pd.DataFrame({**common, "measure": name, "hits": hit}) for name, hit in hits.items()
+        ]
         return pd.concat(parts, ignore_index=True)
 
     def run(self, seed: int, *, years: float = 5.0, last: int = DAYS - 1):

@@ -25,8 +25,15 @@ JUDGE = MODEL | {
     "deployment_family": "j",
 }
 CANARIES = JUDGE | {"series": "JUDGE/j/injection/up", "behaviour": "injection"}
+TRAFFIC = MODEL | {"type": "TRAFFIC", "series": "TRAFFIC/aurora/caving/up"}
 COVERAGE = MODEL | {"type": "PIPELINE", "series": "PIPELINE/all/coverage/down"}
-SIGNALS = {"model": MODEL, "judge": JUDGE, "canaries": CANARIES, "coverage": COVERAGE}
+SIGNALS = {
+    "model": MODEL,
+    "judge": JUDGE,
+    "traffic": TRAFFIC,
+    "canaries": CANARIES,
+    "coverage": COVERAGE,
+}
 
 
 def user_day(number, **values):
@@ -64,6 +71,7 @@ def state(number, **values):
 
 MADE = {
     "user_days": user_day,
+    "opportunities": lambda number, **values: user_day(number, **{"segment": "first", **values}),
     "quality": known,
     "labels": label,
     "resets": reset,
@@ -79,7 +87,9 @@ def hashes(limit=0.05, watch=WATCH, **changed):
     """Hash of each signal, with other rows where some are given."""
     frames = {name: pd.DataFrame(changed.get(name, rows)) for name, rows in ROWS.items()}
     canaries, ledger = frames.pop("canaries"), frames.pop("ledger")
-    inputs = DecisionInputs(Stored(watch=watch, **frames), canaries, limit, ledger)
+    inputs = DecisionInputs(
+        Stored(watch=watch, flags=("caving",), **frames), canaries, limit, ledger
+    )
     return {name: inputs.hash_of(signal) for name, signal in SIGNALS.items()}
 
 
@@ -93,10 +103,11 @@ def moved(**changed):
     [
         ("user_days", {"sum_dy": 1.6}, {"model"}),
         ("user_days", {"n_o": 4}, {"model", "judge"}),
-        ("quality", {"hits": 7}, {"model", "judge"}),
+        ("opportunities", {"segment": "later"}, {"traffic"}),
+        ("quality", {"hits": 7}, {"model", "judge", "traffic"}),
         ("labels", {"event": 0.0}, {"model"}),
-        ("resets", {"from_day": FIRST}, {"model", "judge"}),
-        ("deployments", {"deployment": "b"}, {"model"}),
+        ("resets", {"from_day": FIRST}, {"model", "judge", "traffic"}),
+        ("deployments", {"deployment": "b"}, {"model", "traffic"}),
         ("canaries", {"hits": 7}, {"canaries"}),
     ],
 )
@@ -114,6 +125,7 @@ def test_what_came_later_is_no_input(table):
     ("table", "values"),
     [
         ("user_days", {"behaviour": "praise"}),
+        ("opportunities", {"behaviour": "claim"}),
         ("quality", {"question": "praise"}),
         ("labels", {"behaviour": "praise"}),
         ("labels", {"deployment_family": "borealis"}),
@@ -145,8 +157,8 @@ def test_coverage_rests_on_its_day_alone():
 
 def test_settings_are_inputs():
     assert moved(limit=0.06) == {"canaries"}
-    assert moved(watch=replace(WATCH, baseline_days=29)) == {"model", "judge"}
+    assert moved(watch=replace(WATCH, baseline_days=29)) == {"model", "judge", "traffic"}
 
 
 def test_without_labels_and_resets_there_is_a_hash_too():
-    assert moved(labels=[], resets=[]) == {"model", "judge"}
+    assert moved(labels=[], resets=[]) == {"model", "judge", "traffic"}
