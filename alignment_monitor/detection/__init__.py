@@ -12,6 +12,7 @@
         tiers       from evidence to a verdict
     history         what the engine said on every day
     alarms          how long an alarm lasts; ``decisions`` and ``judge_signals`` make rows of it
+    traffic         opportunity rates by the same detector, and whose a moved one is
     explanation     one decision, figure by figure
     calibration     thresholds by simulation
 

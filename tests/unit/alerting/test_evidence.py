@@ -88,7 +88,9 @@ def test_a_drift_in_one_sentence(signal):
         ),
         ({"decision": "INDETERMINATE"}, [], "for a reason that cannot be told apart, rose by"),
         ({"type": "TRAFFIC"}, [], "The traffic of aurora: Caving rose by"),
+        ({"type": "TRAFFIC"}, [], "aurora-1.2; first turns, which owe nothing to the model, moved"),
         ({"type": "UNATTRIBUTED"}, [], "for a reason that cannot be told apart, rose by"),
+        ({"type": "UNATTRIBUTED"}, [], "aurora-1.2; users, model or judge may be why: first turns"),
     ],
 )
 def test_the_sentence_says_only_what_is_known(signal, changes, estimates, said):

@@ -334,6 +334,26 @@ def test_a_new_baseline_ends_no_other_alert():
     assert Desk(reset(3)).run("PPPP", kind="JUDGE").ended == []
 
 
+@pytest.mark.parametrize("kind", ["TRAFFIC", "UNATTRIBUTED"])
+def test_a_new_baseline_ends_what_stood_of_opportunities_too(kind):
+    desk = Desk(reset(3)).run("WWb", kind=kind, behaviour="claim")
+    assert [alert.state for alert in desk.alerts.values()] == ["resolved"]
+    assert desk.told == []
+
+
+@pytest.mark.parametrize("days", ["WWPPPNNNNNNNP", "PP-PTNNN", "WTUUUNNP"])
+def test_what_opportunities_do_changes_nothing_of_a_model(days):
+    alone, beside = Desk().run(days), Desk()
+    for number, letter in enumerate(days, start=1):
+        for kind in ("TRAFFIC", "UNATTRIBUTED"):
+            beside.run("W", first=number, kind=kind, behaviour="caving")
+        beside.run(letter, first=number)
+    model = {name: one for name, one in beside.alerts.items() if one.type == "MODEL"}
+    assert model == alone.alerts
+    assert beside.told == alone.told
+    assert {one.state for one in beside.alerts.values() if one.type != "MODEL"} == {"pending"}
+
+
 def test_series_do_not_mix():
     desk = Desk().run("P").run("P", behaviour="praise").run("N" * 7, first=2)
     assert [alert.state for alert in desk.alerts.values()] == ["resolved", "firing"]

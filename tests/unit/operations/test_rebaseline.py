@@ -43,7 +43,7 @@ def alert(alert_id="a1", **changes):
 
 @pytest.fixture
 def settings(home):
-    """A home in which aurora has served since the first day, with three alerts."""
+    """A home in which aurora has served since the first day, with four alerts."""
     settings = load(home)
     settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
     served = pd.DataFrame(
@@ -63,7 +63,8 @@ def settings(home):
     undated = {"behaviour": "substance", "evidence": "{}"}
     judge = {"type": "JUDGE", "deployment_family": "judge"}
     with store.begin() as connection:
-        rows = [alert(), alert("a2", **undated), alert("a3", **judge)]
+        traffic = {"type": "TRAFFIC", "behaviour": "pushback"}
+        rows = [alert(), alert("a2", **undated), alert("a3", **judge), alert("a4", **traffic)]
         connection.execute(insert(schema.alerts), rows)
     store.dispose()
     return settings
@@ -99,6 +100,12 @@ def test_an_alert_says_what_and_since_when(settings):
     assert [one["reason"] for one in told] == ["planned"]
 
 
+def test_an_opportunity_has_a_baseline_of_its_own(settings):
+    recorded = asked(settings, alert_id="a4")
+    assert [row["behaviour"] for row in recorded.rows] == ["pushback"]
+    assert recorded.alerts == ("a4",)
+
+
 def test_an_alert_without_an_estimated_start_gives_the_day_it_opened(settings):
     assert asked(settings, alert_id="a2").rows[0]["from_day"] == date(2026, 11, 7)
 
@@ -125,7 +132,7 @@ def test_a_long_gone_new_normal_is_watched_at_once(settings):
         ({"family": "borealis", "from_day": FIRST}, "'borealis'; there are: aurora"),
         ({"family": "aurora", "from_day": date(2026, 11, 25)}, "in the future.*2026-11-24 at the"),
         ({"family": "aurora", "from_day": FIRST - timedelta(1)}, "began on 2024-09-25"),
-        ({"alert_id": "a9"}, "no alert 'a9'; open are: a1, a2"),
+        ({"alert_id": "a9"}, "no alert 'a9'; open are: a1, a2, a4"),
         ({"alert_id": "a3"}, "type JUDGE"),
         ({"alert_id": "a1", "family": "borealis"}, "about aurora, not borealis"),
         ({"alert_id": "a1", "behaviours": ("wit",)}, "Not watched: wit; watched: unwarranted"),

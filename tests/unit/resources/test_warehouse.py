@@ -6,7 +6,14 @@ import duckdb
 import pandas as pd
 import pytest
 
-from alignment_monitor.resources.warehouse import WarehouseError, baseline_segments, judged_answers
+from alignment_monitor.detection.traffic import FIRST as FIRST_TURN
+from alignment_monitor.detection.traffic import LATER
+from alignment_monitor.resources.warehouse import (
+    WarehouseError,
+    baseline_segments,
+    judged_answers,
+    opportunity_days,
+)
 
 FIRST = date(2026, 1, 1)
 
@@ -67,6 +74,30 @@ def test_judged_answers_are_those_of_the_days_and_the_rubric(warehouse):
     path = warehouse("int_judged_answers", rows)
     found = judged_answers(path, FIRST + timedelta(days=1), FIRST + timedelta(days=2), "r1")
     assert sorted(found["conversation_id"]) == ["1r1", "2r1"]
+
+
+def test_first_and_later_turns_are_the_segments_of_an_opportunity(warehouse):
+    common = {
+        "deployment_family": "aurora", "rubric_version": "r1", "panel": "p1", "user_key": "u",
+        "n": 3, "n_o": 3, "n_y": 1, "sum_d": 6.0, "sum_do": 6.0, "sum_dy": 2.0,
+    }  # fmt: skip
+    rows = [
+        {**common, "day": FIRST + timedelta(days=day), "behaviour": flag, "first_turn": first}
+        for day in range(3)
+        for flag in ("claim", "gone")
+        for first in (True, False)
+    ]
+    path = warehouse("int_opportunity_days", rows)
+    found = opportunity_days(path, FIRST + timedelta(days=1), ("claim", "work"))
+    assert len(found) == 4
+    assert set(found["segment"]) == {FIRST_TURN, LATER}
+    assert set(found["behaviour"]) == {"claim"}
+
+
+def test_a_warehouse_of_an_older_version_says_so(warehouse):
+    path = warehouse("another", [cell(0)])
+    with pytest.raises(WarehouseError, match="an older version built it"):
+        opportunity_days(path, FIRST, ("claim",))
 
 
 def test_a_warehouse_that_no_run_made_says_so(tmp_path):
