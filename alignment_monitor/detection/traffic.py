@@ -10,7 +10,7 @@ is UNATTRIBUTED. Neither pages, and neither has a part in what is said of a mode
 watched by a run of their own, on a budget of their own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -122,12 +122,7 @@ def replay_traffic(
         quality: rows of ``judge_quality``; null or none: no sentinel clears the judge.
         resets: baselines made anew, as ``epochs.steps`` takes them.
     """
-    own = Watch(
-        behaviours=watch.behaviours,
-        average_run_length_years=watch.average_run_length_years / SHARE,
-        directions=watch.directions,
-        baseline_days=watch.baseline_days,
-    )
+    own = replace(watch, average_run_length_years=watch.average_run_length_years / SHARE)
     run = replay(
         opportunities,
         own,

@@ -11,7 +11,7 @@ from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.detection.traffic import SHARE, traffic_signals, warned
 from tests.unit.detection.traffic_world import CHANGE, DAYS, START, Traffic
 
-FAMILIES = 4
+FAMILIES = 3
 WATCHED = DAYS - 28
 BY_CAUSE = {
     "users": Traffic(FAMILIES, first=0.5, later=0.5),
