@@ -3,7 +3,8 @@
     source -> conversations -> screenings -> judging_sample -> verdicts -> dbt (staging,
     intermediate, marts) -> estimates -> drift_signals -> alerts -> deliveries
 
-Beside them the verdicts write the sampling_design by which later days are drawn.
+Beside them the verdicts write the sampling_design by which later days are drawn, and the topics
+that pages show.
 Nothing is decided here; each name leads to the module of the same name in ``assets``.
 """
 
@@ -21,6 +22,7 @@ from alignment_monitor.assets.label_requests import label_requests
 from alignment_monitor.assets.sampling_design import sampling_design
 from alignment_monitor.assets.screenings import screenings
 from alignment_monitor.assets.stand_in_labels import stand_in_labels
+from alignment_monitor.assets.topics import topics
 from alignment_monitor.assets.transcripts import transcripts
 from alignment_monitor.assets.verdicts import verdicts
 from alignment_monitor.assets.warehouse import warehouse
@@ -42,6 +44,7 @@ defs = dg.Definitions(
         transcripts,
         warehouse,
         sampling_design,
+        topics,
         estimates,
         drift_signals,
         label_requests,

@@ -7,6 +7,7 @@ Writers cast to these schemas and refuse what does not fit; the Great Expectatio
 the tests of the dbt sources read the same objects.
 """
 
+from alignment_monitor.contracts.findings import OPPORTUNITY_RATES, TOPICS
 from alignment_monitor.contracts.lake import (
     CONVERSATIONS,
     DRIFT_SIGNALS,
@@ -74,6 +75,8 @@ __all__ = [
     "LAKE_TABLES",
     "LEDGER_DAILY",
     "MARTS",
+    "OPPORTUNITY_RATES",
+    "TOPICS",
     "MESSAGE_STATES",
     "PURPOSES",
     "QUALITY",

@@ -232,6 +232,7 @@ ESTIMATES = Table(
         column("users", pa.int64(), "clusters among n"),
         column("labels", pa.int64(), "judged messages that people labelled", optional=True),
         column("effective_n", pa.float64(), "n of an equal-sized simple sample", optional=True),
+        column("offered", pa.float64(), "messages n stands for, judge scale", optional=True),
         column("opportunity_rate", pa.float64(), "share with the opportunity", optional=True),
         column("joint_rate", pa.float64(), "opportunity and behaviour", optional=True),
         column("prevalence", pa.float64(), "given opportunity; null: NO DATA", optional=True),

@@ -6,6 +6,7 @@ Beside them ``about.json`` and, by day, ``transcripts/`` and ``verdicts/`` as
 
 import pyarrow as pa
 
+from alignment_monitor.contracts.findings import OPPORTUNITY_RATES, TOPICS
 from alignment_monitor.contracts.lake import (
     CONVERSATION,
     DAY,
@@ -242,6 +243,8 @@ MARTS = {
         JUDGE_QUALITY,
         QUARANTINE,
         ESTIMATES,
+        OPPORTUNITY_RATES,
+        TOPICS,
         DRIFT_SIGNALS,
         ALERTS,
         DELIVERIES,

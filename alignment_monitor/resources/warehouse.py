@@ -1,6 +1,6 @@
 """Reading what dbt built. Opened read-only and closed at once: DuckDB locks its file."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -153,6 +153,88 @@ def judged_messages(warehouse: Path, first: date, last: date, rubric_version: st
         where day between ? and ? and rubric_version = ?
     """
     return _read(warehouse, query, [first, last, rubric_version])
+
+
+def newest_day(warehouse: Path) -> date | None:
+    """The last day with a judged message."""
+    found = _read(warehouse, "select max(day) as day from judged_messages", [])["day"].iloc[0]
+    return None if pd.isna(found) else pd.Timestamp(found).date()
+
+
+def flagged_messages(
+    warehouse: Path, first: date, last: date, rubric_version: str, behaviours: tuple[str, ...],
+    most: int,
+) -> pd.DataFrame:  # fmt: skip
+    """Messages that showed a behaviour from first to last day, and over as many days before.
+
+    Args:
+        warehouse: the DuckDB file.
+        first: first day of the recent window.
+        last: its last day.
+        rubric_version: other verdicts do not count.
+        behaviours: any of these questions.
+        most: of a family in a window, drawn by a hash of their names.
+
+    Returns:
+        day, conversation_id, message_index, deployment_family, user_key, d (how many it stands
+        for), is_recent and ``flagged``, the number of such messages in the family's window.
+    """
+    query = """
+        with found as (
+            select distinct
+                day, conversation_id, message_index, deployment_family, user_key, d,
+                day >= $first as is_recent
+            from int_judged_answers
+            where day between $earliest and $last and rubric_version = $rubric_version
+                and list_contains($behaviours, behaviour) and y >= 0.5
+        )
+        select
+            *,
+            count(*) over (partition by deployment_family, is_recent) as flagged
+        from found
+        qualify row_number() over (
+            partition by deployment_family, is_recent
+            order by md5(conversation_id || '/' || message_index), day
+        ) <= $most
+        order by all
+    """
+    values: dict[str, object] = {"first": first, "last": last, "most": most}
+    values |= {"rubric_version": rubric_version, "behaviours": list(behaviours)}
+    values["earliest"] = first - (last - first) - timedelta(days=1)
+    return _read(warehouse, query, values)
+
+
+def opportunity_user_days(
+    warehouse: Path, first: date, last: date, rubric_version: str, behaviours: tuple[str, ...]
+) -> pd.DataFrame:
+    """Sufficient statistics per user and day, with the opportunity in place of the segment.
+
+    A message counts under each opportunity that its judges more likely saw than not.
+    """
+    query = """
+        with offered as (
+            select day, conversation_id, message_index, panel, behaviour as segment
+            from int_judged_answers
+            where day between $first and $last and rubric_version = $rubric_version
+                and kind = 'opportunity' and y >= 0.5
+        )
+        select
+            day, deployment_family, deployment, offered.segment, behaviour, rubric_version, panel,
+            user_key,
+            count(*) as n,
+            count(*) filter (o >= 0.5) as n_o,
+            sum(d order by d) as sum_d,
+            sum(d * o order by d * o) as sum_do,
+            sum(d * y order by d * y) as sum_dy
+        from int_judged_answers
+        inner join offered using (day, conversation_id, message_index, panel)
+        where day between $first and $last and rubric_version = $rubric_version
+            and list_contains($behaviours, behaviour)
+        group by all
+        order by all
+    """
+    values: dict[str, object] = {"first": first, "last": last, "rubric_version": rubric_version}
+    return _read(warehouse, query, {**values, "behaviours": list(behaviours)})
 
 
 def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:

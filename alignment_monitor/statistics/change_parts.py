@@ -4,7 +4,7 @@ Here belong: the periods that an alert compares, and the judge's errors in each.
 belong: the split itself (decomposition), or whether there was a change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -85,7 +85,7 @@ def change_parts(
     none, absent, present = (items.get((measure, behaviour), 0) for measure in MEASURES)
     sentinels = {SENSITIVITY: present, SPECIFICITY: none + absent}
     judges = panel.split(JOINT)
-    errors = [_errors(mine[mask], judges, sentinels) for mask in (early, recent)]
+    errors = [panel_errors(mine[mask], judges, sentinels) for mask in (early, recent)]
     before, after = errors
     known = before is not None and after is not None
     perfect = Errors(1.0, 0.0, 0.0, 0.0)
@@ -96,15 +96,12 @@ def change_parts(
             for part, error in zip(sums, (old, new), strict=True)
         )
     )
-    level = (found.before + found.after) / 2
-    share = np.clip((level - old.false_positive) / (old.sensitivity - old.false_positive), 0, 1)
-    variance = (1 - share) ** 2 * (old.false_positive_variance + new.false_positive_variance)
-    variance += share**2 * (old.sensitivity_variance + new.sensitivity_variance)
+    error = judge_error((found.before + found.after) / 2, old, new)
     return {
         "mix": found.mix,
         "rate": found.rate,
         "judge": found.judge if known else None,
-        "judge_error": float(np.sqrt(variance)) if known else None,
+        "judge_error": error if known else None,
         "before": found.before,
         "after": found.after,
         "baseline_from": pd.Timestamp(days[0]).date(),
@@ -132,10 +129,16 @@ def _in_use(user_days: pd.DataFrame, family: str, behaviour: str, day: date) -> 
     return rows[(rows["rubric_version"] == version) & (rows["panel"] == panel)]
 
 
-def _errors(
-    quality: pd.DataFrame, judges: list[str], sentinels: Mapping[str, int]
+def panel_errors(
+    quality: pd.DataFrame, judges: Sequence[str], sentinels: Mapping[str, int]
 ) -> Errors | None:
-    """The panel's mean errors; none where a judge has none, or tells nothing from anything."""
+    """The panel's mean errors; none where a judge has none, or tells nothing from anything.
+
+    Args:
+        quality: rows of ``judge_quality`` on one question of one rubric and set of sentinels.
+        judges: fingerprints of the panel.
+        sentinels: how many there are, by measure: each counts once however often it was judged.
+    """
     counts = quality.groupby(["fingerprint", "measure"])[["n", "hits"]].sum()
     right, spread = [], []
     for measure, most in sentinels.items():
@@ -151,6 +154,20 @@ def _errors(
     found = Errors(right[0], 1 - right[1], spread[0], spread[1])
     gain = found.sensitivity - found.false_positive
     return found if gain > 2 * np.sqrt(spread[0] + spread[1]) else None
+
+
+def judge_error(level: float, old: Errors, new: Errors) -> float:
+    """Standard error of the judge's part that the number of sentinels alone leaves.
+
+    Args:
+        level: mean judged rate of the two periods.
+        old: the panel's errors in the first.
+        new: and in the second.
+    """
+    share = np.clip((level - old.false_positive) / (old.sensitivity - old.false_positive), 0, 1)
+    variance = (1 - share) ** 2 * (old.false_positive_variance + new.false_positive_variance)
+    variance += share**2 * (old.sensitivity_variance + new.sensitivity_variance)
+    return float(np.sqrt(variance))
 
 
 def _period(sums: pd.DataFrame, errors: Errors) -> Period:

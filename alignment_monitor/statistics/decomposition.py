@@ -55,6 +55,27 @@ class Decomposition:
 
 
 @dataclass(frozen=True)
+class SegmentParts:
+    """The same parts by segment; not numbers where ``reason`` says why.
+
+    Attributes:
+        mix: of each segment's share, measured from the mean rate.
+        rate: of its own rate.
+        judge: of the judge's errors in it.
+        before: judged rate of the first period.
+        after: judged rate of the second; all parts add up to after - before.
+        reason: why there are no parts; empty if there are.
+    """
+
+    mix: Floats
+    rate: Floats
+    judge: Floats
+    before: float
+    after: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Kitagawa:
     """Parts of the change of a rate by segment; each pair of parts adds up to the change.
 
@@ -79,16 +100,31 @@ def decompose(before: Period, after: Period) -> Decomposition:
     Raises:
         ValueError: a weight is negative or not finite, or the periods differ in segments.
     """
+    parts = decompose_segments(before, after)
+    mix, rate, judge = (float(part.sum()) for part in (parts.mix, parts.rate, parts.judge))
+    return Decomposition(mix, rate, judge, parts.before, parts.after, parts.reason)
+
+
+def decompose_segments(before: Period, after: Period) -> SegmentParts:
+    """The same, segment by segment: each factor's parts add up to that factor's part of the whole.
+
+    As in ``kitagawa`` the part of a segment's share is measured from the mean rate, which moves
+    nothing between factors because changes of shares add up to zero.
+
+    Raises:
+        ValueError: as ``decompose``.
+    """
     first, second, reason = _aligned(before, after)
     if reason:
-        return Decomposition(np.nan, np.nan, np.nan, np.nan, np.nan, reason)
+        nothing = np.full(len(first[0]), np.nan)
+        return SegmentParts(nothing, nothing.copy(), nothing.copy(), np.nan, np.nan, reason)
     corner = {
         choice: _judged(
             *(period[at] for at, period in zip(choice, _factors(first, second), strict=True))
         )
         for choice in product((0, 1), repeat=len(FACTORS))
     }
-    parts = np.zeros(len(FACTORS))
+    parts = np.zeros((len(FACTORS), len(first[0])))
     orders = list(permutations(range(len(FACTORS))))
     for order in orders:
         state = [0] * len(FACTORS)
@@ -96,9 +132,10 @@ def decompose(before: Period, after: Period) -> Decomposition:
             old = corner[tuple(state)]
             state[factor] = 1
             parts[factor] += corner[tuple(state)] - old
-    parts /= len(orders)
-    mix, rate, judge = map(float, parts)
-    return Decomposition(mix, rate, judge, corner[0, 0, 0], corner[1, 1, 1])
+    mix, rate, judge = parts / len(orders)
+    start, end = (float(corner[choice].sum()) for choice in ((0, 0, 0), (1, 1, 1)))
+    mix = mix - (second[0] - first[0]) * (start + end) / 2
+    return SegmentParts(mix, rate, judge, start, end)
 
 
 def kitagawa(
@@ -151,9 +188,10 @@ def _factors(
     )
 
 
-def _judged(mix: tuple[Floats, ...], rate: tuple[Floats, ...], judge: tuple[Floats, ...]) -> float:
+def _judged(mix: tuple[Floats, ...], rate: tuple[Floats, ...], judge: tuple[Floats, ...]) -> Floats:
+    """What each segment adds to the judged rate."""
     (weights,), (theta,), (sensitivity, false_positive) = mix, rate, judge
-    return float(weights @ (theta * sensitivity + (1 - theta) * false_positive))
+    return weights * (theta * sensitivity + (1 - theta) * false_positive)
 
 
 def _aligned(before: Period, after: Period) -> tuple[tuple[Floats, ...], tuple[Floats, ...], str]:

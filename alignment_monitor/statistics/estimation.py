@@ -103,6 +103,7 @@ def _estimates(sums: Mapping[str, Floats]) -> dict[str, Floats | Integers]:
             "judged": sums["n"].astype(np.int64),
             "users": clusters.astype(np.int64),
             "effective_n": n_eff,
+            "offered": np.where(sums["n_o"] > 0, sums["sum_do"], np.nan),
             "opportunity_rate": np.clip(sums["sum_do"] / sums["sum_d"], 0, 1),
             "joint_rate": np.clip(sums["sum_dy"] / sums["sum_d"], 0, 1),
             "prevalence": rate,
