@@ -51,6 +51,20 @@ def points(difference: float) -> str:
     return f"{size:.{digits}f}{SPACE}point{'' if f'{size:.{digits}f}' == '1' else 's'}"
 
 
+def moved(
+    change: float,
+    lower: float | None = None,
+    upper: float | None = None,
+    digits: int | None = None,
+) -> str:
+    """A difference of rates with its sign and interval, as ``+10 points [6, 14]``."""
+    digits = digits_for(lower, upper) if digits is None else digits
+    shown = _hundredths(change, digits)
+    sign = "+" if change > 0 and float(f"{100 * change:.{digits}f}") else ""
+    noun = "point" if shown.lstrip("−") in ("1", "1.0") else "points"
+    return f"{sign}{shown}{SPACE}{noun} {interval(lower, upper)}".strip()
+
+
 def count(number: float) -> str:
     """A count with thousands apart."""
     return f"{number:,.0f}"

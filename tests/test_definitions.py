@@ -51,6 +51,12 @@ def test_verdicts_write_a_design_and_no_run_waits_for_its_own(graph):
     assert not graph.get(key("sampling_design")).child_keys
 
 
+def test_topics_rest_on_verdicts_and_what_was_said(graph):
+    parents = graph.get(key("topics")).parent_keys
+    assert {key("int_judged_answers"), key("transcripts")} <= set(parents)
+    assert not graph.get(key("topics")).child_keys, "no decision rests on them"
+
+
 def test_every_asset_has_an_owner_a_group_and_a_description(graph):
     for asset in graph.asset_nodes:
         if asset.is_materializable:

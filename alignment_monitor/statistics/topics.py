@@ -25,11 +25,14 @@ FEWEST_BEFORE = 20
 """Earlier ones below which there is no change."""
 SMALLEST, SMALLEST_USERS = 8, 3
 """Messages and users below which a topic is not shown, nor a term: it could tell of one person."""
-MOST_TOPICS, PER_TOPIC = 8, 25
+MOST_TOPICS, PER_TOPIC = 8, 50
 TERMS, EXEMPLARS, VOCABULARY = 6, 3, 4000
 SEED = 1
 
-_TAG = re.compile(r"\[[A-Z][A-Z_]+\]")
+_WORD = r"(?u)\b[^\W\d_]{3,}\b"
+"""Letters only: numbers tell of people and not of topics."""
+_NO_TERM = re.compile(r"\[[A-Z][A-Z_]+\]|\w+['’]\w+")
+"""What redaction left behind, and contractions: "don't" would become a term of its own."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,9 @@ def find_topics(texts: Sequence[str], users: Integers) -> Topics:
     from threadpoolctl import threadpool_limits
 
     nothing = Topics([], np.full(len(texts), -1), np.zeros(len(texts)))
-    # Letters only: numbers tell of people and not of topics.
-    counter = CountVectorizer(stop_words="english", token_pattern=r"(?u)\b[^\W\d_]{3,}\b")
+    counter = CountVectorizer(stop_words="english", token_pattern=_WORD)
     try:
-        counts = counter.fit_transform([_TAG.sub(" ", text) for text in texts])
+        counts = counter.fit_transform([_NO_TERM.sub(" ", text) for text in texts])
     except ValueError:  # no text has a term
         return nothing
     said = (counts > 0).astype(np.int64)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from alignment_monitor.contracts import MARTS, TRANSCRIPTS, VERDICTS, Table
 from alignment_monitor.judging.rubric import load_rubric
-from tests.dashboard import sample_judges
+from tests.dashboard import sample_findings, sample_judges
 
 FIRST_DAY = date(2026, 9, 25)
 DAYS = 60
@@ -131,6 +131,8 @@ def write(home: Path, sample: Sample | None = None) -> Path:
     judged = sample_judges.alerts(gate, simulated=sample.simulated)
     tables = {
         "estimates": [*_estimates(sample), *_other_modes(sample)],
+        "topics": sample_findings.topics(sample),
+        "opportunity_rates": sample_findings.opportunity_rates(sample),
         "drift_signals": [*_signals(sample), *gate],
         "alerts": [*_alerts(sample), *judged],
         "deliveries": list(_deliveries(sample)),
@@ -249,6 +251,7 @@ def _estimate(
         "judged": 3 * n,
         "users": round(0.9 * n),
         "effective_n": effective,
+        "offered": 4.0 * n,
         "opportunity_rate": 0.33,
         "joint_rate": 0.33 * positive / n,
         "prevalence": positive / n,

@@ -15,7 +15,7 @@ HOSTILE = (
     "<style>body{display:none}</style> [x](javascript:alert(1)) "
     "</bdi></div><h1 id=owned>x</h1>\u202e"
 )
-PAGES = ("/", "/alerts", "/conversations", "/judges", "/health")
+PAGES = ("/", "/alerts", "/deployments", "/segments", "/conversations", "/judges", "/health")
 
 pytestmark = IN_CHROMIUM
 

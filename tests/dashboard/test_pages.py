@@ -12,7 +12,7 @@ from tests.dashboard.sample_marts import DRIFT_DAY, Sample
 
 PAGES = (
     "views/overview.py", "views/alerts.py", "views/conversations.py", "views/judges.py",
-    "views/health.py",
+    "views/health.py", "views/deployments.py", "views/segments.py",
 )  # fmt: skip
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> **bold** [x](javascript:0) \u202e"
 SMALL = {"talks_per_day": 2}

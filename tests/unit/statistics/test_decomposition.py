@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from alignment_monitor.statistics.decomposition import (
     Period,
     decompose,
+    decompose_segments,
     kitagawa,
     standardised_rate,
 )
@@ -34,6 +35,24 @@ def test_parts_add_up_to_the_change(before, after):
     assert found.before == pytest.approx(judged(before))
     assert found.after == pytest.approx(judged(after))
     assert parts(found).sum() == pytest.approx(found.after - found.before, abs=1e-14)
+
+
+@QUICK
+@given(PERIODS, PERIODS)
+def test_segments_add_up_factor_by_factor(before, after):
+    found, whole = decompose_segments(before, after), decompose(before, after)
+    sums = [found.mix.sum(), found.rate.sum(), found.judge.sum()]
+    assert sums == pytest.approx([whole.mix, whole.rate, whole.judge], abs=1e-13)
+    assert sum(sums) == pytest.approx(judged(after) - judged(before), abs=1e-13)
+
+
+@QUICK
+@given(SHARES, SHARES, SHARES, SHARES)
+def test_with_a_perfect_judge_segments_are_as_kitagawa_has_them(w0, r0, w1, r1):
+    found, known = decompose_segments(Period(w0, r0), Period(w1, r1)), kitagawa(w0, r0, w1, r1)
+    assert found.mix == pytest.approx(known.mix, abs=1e-13)
+    assert found.rate == pytest.approx(known.rate, abs=1e-13)
+    assert found.judge == pytest.approx(0, abs=1e-13)
 
 
 @QUICK
