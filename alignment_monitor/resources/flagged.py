@@ -77,7 +77,7 @@ def opportunity_rates(settings: Settings, rubric: Rubric) -> pa.Table:
 def _read(settings: Settings, rows: pd.DataFrame, first: date) -> Iterator[Flagged]:
     """The messages with the user's turns before each, as far as their transcripts are kept."""
     for stamp, of_day in rows.groupby("day", sort=True):
-        day = pd.Timestamp(stamp).date()
+        day = pd.Timestamp(str(stamp)).date()
         path = settings.marts / TRANSCRIPTS.name / f"day={day}.parquet"
         if not path.exists():
             continue

@@ -187,7 +187,7 @@ def _exemplars(
 ) -> list[dict[str, Any]]:
     """The messages most like a topic, of different users; among equals chance decides, stably."""
     places = sorted(
-        np.flatnonzero(mine),
+        np.flatnonzero(mine).tolist(),
         key=lambda place: (-found.strength[place], _chance(rows[place])),
     )
     chosen: dict[str, Flagged] = {}
