@@ -21,12 +21,12 @@ STRONGEST, PALE = 55, 20
 """Per cent of colour in the strongest cell, marked or not: text stays legible in both themes."""
 FULL = 0.1
 """Difference that has full colour, unless there is a larger one."""
-CLAIM = (
-    "of the cells marked, one in twenty is expected to be chance at most, however cells hang "
-    "together (Benjamini and Yekutieli, on score tests of effective sizes). An unmarked cell is "
-    "not said to be unchanged, a mark does not say why, and neither is an alert: those come from "
-    "the daily detector."
+MARKS = (
+    "Of the cells marked, one in twenty is expected to be chance at most, however cells hang "
+    "together (Benjamini and Yekutieli, on score tests of effective sizes). A mark does not say "
+    "why, and is no alert: those come from the daily detector."
 )
+UNMARKED = "A cell without a mark may differ unseen: its interval says by how much."
 
 
 def told(cells: Sequence[Cell], against: str, title_of: Callable[[str], str]) -> Told:
@@ -54,14 +54,14 @@ def told(cells: Sequence[Cell], against: str, title_of: Callable[[str], str]) ->
             "Some segments stand out",
             f"{_clause(first, title_of)} {against}.",
             tuple(f"{clause}." for clause in details),
-            f"{of}: {CLAIM}",
+            f"{of}. {MARKS} {UNMARKED}",
         )
     return Told(
         "unknown",
         "Nothing stands out",
         f"No segment stands out {against}.",
         (),
-        f"{of}: {CLAIM}",
+        f"{of} (Benjamini and Yekutieli’s rule at 5 %). {UNMARKED}",
     )
 
 

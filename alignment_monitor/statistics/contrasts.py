@@ -91,7 +91,8 @@ def standardised_contrast(
     """The difference of two rates that were weighted to the same mix of segments.
 
     A segment that either lacks differs by nothing, as in ``decomposition``: what is not known to
-    differ is left to the mix. Users of several segments are taken for several.
+    differ is left to the mix. Users of several segments are taken for several, which makes the
+    interval a little too narrow where there are many.
 
     Args:
         weights: share of each segment in the common mix; adds up to 1.

@@ -81,7 +81,8 @@ def heat_map(cells: Sequence[Cell], show: str, days: str, against: str) -> None:
     components.section(
         "Segments by behaviour",
         f"{days}, {against}. Orange is more, blue is less, whether that is good or bad; ▲ ▼ in "
-        "bold stand out. Brackets are 95 % intervals, n is judged messages with the opportunity.",
+        "bold stand out. Brackets are 95 % intervals, n is judged messages with the opportunity. "
+        "The last row is all segments, which are not tested here.",
     )
     columns = [
         name for name in RUBRIC.headline if any(c.behaviour == name and c.now for c in cells)
@@ -201,7 +202,8 @@ def topics(family: str) -> None:
         return
     row: Mapping[str, Any] = found[0]
     drawn = "" if row["read"] == row["flagged"] else f", of which {count(row['read'])} were drawn"
-    drawn += f"; {count(row['read'] - sum(one['n'] for one in found))} of them in no topic shown"
+    if left := row["read"] - sum(one["n"] for one in found):
+        drawn += f"; {count(left)} of them in no topic shown"
     components.block(
         f'<p class="am-faint am-small">{short_day(row["from_day"], row["to_day"])} to '
         f"{short_day(row['to_day'])}, {counted(row['flagged'], 'flagged message')}{drawn}. "
