@@ -71,11 +71,8 @@ def difference(one: Compared, names: tuple[str, str], title_of: Callable[[str], 
     assert one.after
     assert one.plain
     word = "more" if one.plain.change > 0 else "less"
-    lows = [digits_for(row["lower"], row["upper"]) for row in (one.before, one.after)]
-    then, now = (
-        percent(row["prevalence"], digits)
-        for row, digits in zip((one.before, one.after), lows, strict=True)
-    )
+    digits = min(digits_for(row["lower"], row["upper"]) for row in (one.before, one.after))
+    then, now = (percent(row["prevalence"], digits) for row in (one.before, one.after))
     return (
         f"{title_of(one.behaviour)} is {word} frequent in {names[1]} than in {names[0]}: {now} "
         f"against {then}, {moved(one.plain.change, one.plain.lower, one.plain.upper)}"
