@@ -22,6 +22,7 @@ ROW, GAP = 46, 9
 BAR = 26
 MOST_SEGMENTS = 15
 LABEL = 150
+PLAIN, SAME = "as users get it", "at the same traffic"
 
 
 def differences(
@@ -44,40 +45,45 @@ def differences(
     y = alt.Y(
         "title:N",
         sort=order,
-        title=None,
+        title="behaviour",
         scale=alt.Scale(type="band", padding=0),
-        axis=alt.Axis(labelLimit=LABEL, labelFontSize=12, ticks=False, domain=False, grid=False),
+        axis=alt.Axis(labelLimit=LABEL, labelFontSize=12, ticks=False, domain=False, **QUIET_TITLE),
     )
     colour = alt.Color("title:N", scale=alt.Scale(domain=order, range=hues), legend=None)
+    layers = [_zero()]
+    for kind, offset, filled in ((PLAIN, -GAP, True), (SAME, GAP, False)):
+        rows = frame[frame["kind"] == kind]
+        layers += _marks(rows, x, y, colour, alt.value(ROW / 2 + offset), filled=filled)
+    height = ROW * len(order)
+    return alt.layer(*layers).properties(height=height, autosize=FIT, padding=PADDING)
+
+
+def _marks(
+    rows: pd.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color, shift: Any, *, filled: bool
+) -> list[alt.Chart]:
+    """A difference and its interval: a full dot on a line, or a ring on a dashed one."""
     tooltip = [
         alt.Tooltip("title:N", title="behaviour"),
         alt.Tooltip("kind:N", title="difference"),
         alt.Tooltip("shown:N", title="points [95 %]"),
-        alt.Tooltip("n:N", title="n"),
+        alt.Tooltip("n:N", title=" "),
     ]
-    zero = (
-        alt.Chart(pd.DataFrame({"zero": [0.0]}))
-        .mark_rule(color=QUIET, strokeWidth=1.5)
-        .encode(x="zero:Q")
-    )
-    layers = [zero]
-    for kind, offset, filled, dash in (
-        ("as users get it", -GAP, True, [1, 0]),
-        ("at the same traffic", GAP, False, [3, 2]),
-    ):
-        base = alt.Chart(frame[frame["kind"] == kind])
-        shift = alt.value(ROW / 2 + offset)
-        layers += [
-            base.mark_rule(strokeWidth=2, strokeDash=dash).encode(
-                x=alt.X("lower:Q"), x2="upper:Q", y=y, yOffset=shift, color=colour, tooltip=tooltip
-            ),
-            base.mark_point(filled=filled, size=80, opacity=1, strokeWidth=2).encode(
-                x=x, y=y, yOffset=shift, color=colour, tooltip=tooltip,
-                fill=colour if filled else alt.value("transparent"),
-            ),
-        ]  # fmt: skip
-    height = ROW * len(order)
-    return alt.layer(*layers).properties(height=height, autosize=FIT, padding=PADDING)
+    base = alt.Chart(rows)
+    fill = colour if filled else alt.value("transparent")
+    return [
+        base.mark_rule(strokeWidth=2, strokeDash=[1, 0] if filled else [3, 2]).encode(
+            x=alt.X("lower:Q"), x2="upper:Q", y=y, yOffset=shift, color=colour, tooltip=tooltip
+        ),
+        base.mark_point(filled=filled, size=80, opacity=1, strokeWidth=2).encode(
+            x=x, y=y, yOffset=shift, color=colour, fill=fill, tooltip=tooltip
+        ),
+    ]
+
+
+def _zero() -> alt.Chart:
+    """No difference."""
+    frame = pd.DataFrame({"zero": [0.0]})
+    return alt.Chart(frame).mark_rule(color=QUIET, strokeWidth=1.5).encode(x="zero:Q")
 
 
 def differences_alt(
@@ -130,13 +136,8 @@ def contributions(one: Compared, colour: str) -> Any:
         alt.Tooltip("share:N", title="share of opportunities"),
     ]
     bars = base.mark_bar(color=colour, opacity=0.75, height=14).encode(x=x, y=y, tooltip=tooltip)
-    zero = (
-        alt.Chart(pd.DataFrame({"zero": [0.0]}))
-        .mark_rule(color=QUIET, strokeWidth=1.5)
-        .encode(x="zero:Q")
-    )
     height = BAR * len(order)
-    return alt.layer(bars, zero).properties(height=height, autosize=FIT, padding=PADDING)
+    return alt.layer(bars, _zero()).properties(height=height, autosize=FIT, padding=PADDING)
 
 
 def contributions_alt(one: Compared, title: str) -> str:
@@ -150,7 +151,7 @@ def contributions_alt(one: Compared, title: str) -> str:
 def _differences(compared: Sequence[Compared], title_of: Callable[[str], str]) -> pd.DataFrame:
     rows = []
     for one in compared:
-        kinds = {"as users get it": one.plain, "at the same traffic": one.standardised}
+        kinds = {PLAIN: one.plain, SAME: one.standardised}
         for kind, found in kinds.items():
             rows.append(
                 {
@@ -169,7 +170,8 @@ def _differences(compared: Sequence[Compared], title_of: Callable[[str], str]) -
 
 
 def _sizes(one: Compared) -> str:
-    return " and ".join(count(row["n"]) if row else "0" for row in (one.before, one.after))
+    sizes = (count(row["n"]) if row else "0" for row in (one.before, one.after))
+    return f"n {' and '.join(sizes)}"
 
 
 def _share(before: float | None, after: float | None) -> str:
