@@ -112,6 +112,18 @@ class Detection(Section):
     windows: tuple[int, ...] = (1, 7, 28)
 
 
+class Labelling(Section):
+    """How people share the labelling on the page."""
+
+    double_label_share: float = Field(
+        0.1, ge=0, le=1, description="share of messages that more than one annotator labels"
+    )
+    labels_per_message: int = Field(2, ge=1, le=3, description="annotators of each of those")
+    lease_minutes: float = Field(
+        15.0, gt=0, description="how long a message stays with the annotator who was given it"
+    )
+
+
 class Settings(Section):
     """Everything monitor.yaml can say. Each value has a default that works."""
 
@@ -122,6 +134,7 @@ class Settings(Section):
     judging: Judging = Judging()
     detection: Detection = Detection()
     alerts: Alerts = Alerts()
+    labelling: Labelling = Labelling()
     dashboard_url: str = "http://localhost:8501"
     random_key: str = Field("alignment-monitor", description="key of the sampling hash")
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from alignment_monitor.contracts import JUDGED_MESSAGES
+from alignment_monitor.judging.audit.annotators import decisive
 from alignment_monitor.judging.audit.reference import Reference
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.resources import warehouse
@@ -237,9 +238,12 @@ def _answers(store: Engine, rubric: Rubric, first: date, last: date) -> Iterator
 def _said(
     queued: Row, given: dict[str, list[Row]], rubric: Rubric
 ) -> Iterator[tuple[str, float, float]]:
-    """Question, and what annotators say on average: the opportunity, and the event."""
+    """Question, and what annotators say on average: the opportunity, and the event.
+
+    Where they differed and somebody settled it, what that one said.
+    """
     answers: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-    for annotator, rows in given.items():
+    for annotator, rows in decisive(given).items():
         for answer in _reference(queued, annotator, rows).rows(rubric):
             offered = answer["gold_applicable"]
             event = offered and answer["gold_positive"]

@@ -119,7 +119,7 @@ def allocate(
         weights.setdefault(message.stratum, []).append(message.weight)
     sizes = {name: float(len(given)) for name, given in sorted(weights.items())}
     spreads = [
-        _deviation(name, known or {}) * math.sqrt(size * math.fsum(d * d for d in weights[name]))
+        deviation_of(name, known or {}) * math.sqrt(size * math.fsum(d * d for d in weights[name]))
         for name, size in sizes.items()
     ]
     floors = [min(FLOOR, size) for size in sizes.values()]
@@ -167,7 +167,7 @@ def number_of(message: JudgedMessage, key: str, draw: str = "gold") -> float:
     return uniform(key, draw, *place)
 
 
-def _deviation(stratum: str, known: Mapping[str, tuple[float, int]]) -> float:
+def deviation_of(stratum: str, known: Mapping[str, tuple[float, int]]) -> float:
     """Standard deviation of the event in a stratum, at its smoothed share, so never zero."""
     seen, agreement = stratum.split("|")
     events, labels = known.get(stratum, (0.0, 0))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, insert, select, text, update
 
 from alignment_monitor.store.database import transaction
 from alignment_monitor.store.schema import gold_queue, labels
@@ -59,6 +59,14 @@ def keep_label(
         rubric_version: its full version: the guideline that was labelled by.
         now: time of labelling, in UTC.
     """
+    with transaction(store) as connection:
+        return keep_within(connection, label, rubric=rubric, rubric_version=rubric_version, now=now)
+
+
+def keep_within(
+    connection: Connection, label: Label, *, rubric: str, rubric_version: str, now: datetime
+) -> Kept:
+    """The same within a ``transaction`` of the caller's, with what else it changes."""
     given = {row["question"]: {name: row.get(name) for name in _ANSWER} for row in label.answers}
     for row in given.values():
         row["note"] = row["note"] or ""
@@ -67,26 +75,68 @@ def keep_label(
         "annotator": label.annotator,
         "rubric_version": rubric_version,
     }
-    with transaction(store) as connection:
-        _one_writer(connection, labels)
-        mine = [labels.c[name] == value for name, value in place.items()]
-        current = select(labels).where(*mine, labels.c.replaced_at.is_(None))
-        before = {row["question"]: dict(row) for row in connection.execute(current).mappings()}
-        same = {
-            question
-            for question, row in given.items()
-            if question in before and all(before[question][name] == row[name] for name in _ANSWER)
-        }
-        if old := [row["label_id"] for name, row in before.items() if name not in same]:
-            connection.execute(
-                update(labels).where(labels.c.label_id.in_(old)).values(replaced_at=now)
-            )
-        if fresh := [row for name, row in given.items() if name not in same]:
-            common = {**place, "rubric": rubric, "labelled_at": now}
-            connection.execute(insert(labels), [common | row for row in fresh])
+    one_writer(connection, labels)
+    mine = [labels.c[name] == value for name, value in place.items()]
+    current = select(labels).where(*mine, labels.c.replaced_at.is_(None))
+    before = {row["question"]: dict(row) for row in connection.execute(current).mappings()}
+    same = {
+        question
+        for question, row in given.items()
+        if question in before and all(before[question][name] == row[name] for name in _ANSWER)
+    }
+    if old := [row["label_id"] for name, row in before.items() if name not in same]:
+        connection.execute(update(labels).where(labels.c.label_id.in_(old)).values(replaced_at=now))
+    if fresh := [row for name, row in given.items() if name not in same]:
+        common = {**place, "rubric": rubric, "labelled_at": now}
+        connection.execute(insert(labels), [common | row for row in fresh])
     if not before:
         return "new"
     return "changed" if old or fresh else "unchanged"
+
+
+def retire_others(
+    store: Engine,
+    message: Message,
+    annotator: str,
+    kind: str,
+    *,
+    rubric_version: str,
+    now: datetime,
+) -> None:
+    """Of the labels whose annotators' names begin with ``kind``, let one stand."""
+    mine = [labels.c[name] == value for name, value in message._asdict().items()]
+    with transaction(store) as connection:
+        one_writer(connection, labels)
+        connection.execute(
+            update(labels)
+            .where(*mine, labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None))
+            .where(labels.c.annotator.startswith(kind, autoescape=True))
+            .where(labels.c.annotator != annotator)
+            .values(replaced_at=now)
+        )
+
+
+def labelled_by(store: Engine, rubric_version: str) -> dict[Message, dict[str, datetime]]:
+    """Who labelled each message, and when last; without the answers, of which there are many."""
+    wanted = (
+        select(*(labels.c[name] for name in Message._fields), labels.c.annotator)
+        .add_columns(func.max(labels.c.labelled_at).label("last"))
+        .where(labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None))
+        .group_by(*(labels.c[name] for name in Message._fields), labels.c.annotator)
+    )
+    found: dict[Message, dict[str, datetime]] = {}
+    with store.connect() as connection:
+        for row in connection.execute(wanted).mappings():
+            found.setdefault(message_of(dict(row)), {})[row["annotator"]] = row["last"]
+    return found
+
+
+def labels_of(store: Engine, message: Message, rubric_version: str) -> list[dict[str, Any]]:
+    """Every answer about one message that stands."""
+    mine = [labels.c[name] == value for name, value in message._asdict().items()]
+    return _labels(
+        store, *mine, labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None)
+    )
 
 
 def current_labels(store: Engine, rubric_version: str) -> list[dict[str, Any]]:
@@ -129,7 +179,7 @@ def enqueue(store: Engine, items: Iterable[Mapping[str, Any]]) -> int:
     """
     new = 0
     with transaction(store) as connection:
-        _one_writer(connection, gold_queue)
+        one_writer(connection, gold_queue)
         for item in items:
             mine = [gold_queue.c[name] == item[name] for name in _KEY]
             before = connection.execute(select(gold_queue).where(*mine)).mappings().one_or_none()
@@ -157,6 +207,13 @@ def queued(store: Engine, *, before: date | None = None) -> list[dict[str, Any]]
         return [dict(row) for row in connection.execute(wanted).mappings()]
 
 
+def queued_of(store: Engine, blind_id: str) -> list[dict[str, Any]]:
+    """The messages of one conversation that are in the queue."""
+    wanted = select(gold_queue).where(gold_queue.c.blind_id == blind_id)
+    with store.connect() as connection:
+        return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
 def message_of(row: Mapping[str, Any]) -> Message:
     """The message that a row of either table is about."""
     return Message(row["conversation_id"], row["message_index"], row["content_hash"])
@@ -168,7 +225,7 @@ def _labelled(connection: Connection, row: Mapping[str, Any]) -> bool:
     return connection.execute(select(labels.c.label_id).where(*mine).limit(1)).first() is not None
 
 
-def _one_writer(connection: Connection, table: Table) -> None:
+def one_writer(connection: Connection, table: Table) -> None:
     """Let no other writer between reading and writing; SQLite's transaction sees to it itself."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"lock table {table.name} in share row exclusive mode"))

@@ -1,61 +1,33 @@
 """The tables of the operational store, as the newest migration leaves them.
 
-Here belong: columns, keys and indexes. A change here needs a migration; a test compares the two.
+Here belong: columns, keys and indexes; those of labels are in label_tables. A change here needs a
+migration; a test compares the two.
 """
-
-from datetime import UTC, datetime
 
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
     Date,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
+from alignment_monitor.store.columns import UtcDateTime, metadata
+from alignment_monitor.store.label_tables import gold_queue, label_claims, labels
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant, aware and in UTC on both sides, also where the database knows no zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: their zone could only be guessed."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored; give one in UTC")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back that SQLite does not keep."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-    }
-)
+__all__ = [
+    "UtcDateTime", "alert_comments", "alert_silences", "alert_transitions", "alerts", "annotations",
+    "baseline_resets", "deliveries", "gold_queue", "judge_batch_units", "judge_batches",
+    "label_claims", "labels", "metadata", "verdict_journal",
+]  # fmt: skip
 
 verdict_journal = Table(
     "verdict_journal",
@@ -256,57 +228,3 @@ baseline_resets = Table(
 )
 """Baselines made anew; a null ``behaviour`` means all, ``recorded_on`` is the day in UTC. What it
 does to a series: statistics.epochs."""
-
-labels = Table(
-    "labels",
-    metadata,
-    Column("label_id", Integer, primary_key=True),
-    Column("conversation_id", String, nullable=False),
-    Column("message_index", Integer, nullable=False),
-    Column("content_hash", String, nullable=False),
-    Column("annotator", String, nullable=False),
-    Column("rubric", String, nullable=False),
-    Column("rubric_version", String, nullable=False),
-    Column("question", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("value", String),
-    Column("level", Integer),
-    Column("note", Text, nullable=False, default=""),
-    Column("labelled_at", UtcDateTime, nullable=False),
-    Column("replaced_at", UtcDateTime),
-    Index(
-        "uq_labels_current",
-        "conversation_id",
-        "message_index",
-        "content_hash",
-        "annotator",
-        "rubric_version",
-        "question",
-        unique=True,
-        sqlite_where=text("replaced_at is null"),
-        postgresql_where=text("replaced_at is null"),
-    ),
-    Index("ix_labels_version", "rubric_version", "replaced_at"),
-)
-"""What people answered; ``content_hash`` is the judged unit's, as in the journal. An answer that a
-later one replaced stays, with the time: what an estimate had seen can be told."""
-
-gold_queue = Table(
-    "gold_queue",
-    metadata,
-    Column("day", Date, primary_key=True),
-    Column("conversation_id", String, primary_key=True),
-    Column("message_index", Integer, primary_key=True),
-    Column("content_hash", String, nullable=False),
-    Column("blind_id", String, nullable=False),
-    Column("stratum", String, nullable=False),
-    Column("inclusion_probability", Float, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("batch", String, nullable=False),
-    Column("queued_at", UtcDateTime, nullable=False),
-    Index("ix_gold_queue_message", "conversation_id", "message_index", "content_hash"),
-    Index("ix_gold_queue_blind_id", "blind_id"),
-)
-"""Messages chosen to be labelled. ``inclusion_probability`` is given the judged sample, the largest
-of all draws that could have chosen it; ``blind_id`` names its conversation to annotators, since the
-real identifier may tell the day or the model."""

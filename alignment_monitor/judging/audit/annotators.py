@@ -5,7 +5,7 @@ does not belong: the shape of a file of labels (sources.gold).
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median_low
 from typing import Any, TypeVar
@@ -20,7 +20,22 @@ from alignment_monitor.statistics.scores import Scorer
 Label = dict[str, Any]
 """One annotator's answers about one message, as they stand in the file."""
 
+ADJUDICATED = "adjudicated/"
+"""How the name begins under which a final label is kept, where annotators differed."""
+
 _Vote = TypeVar("_Vote", bound=Hashable)
+_Given = TypeVar("_Given")
+
+
+def is_final(annotator: str) -> bool:
+    """Whether a label settles what annotators said, and is none of theirs."""
+    return annotator.startswith(ADJUDICATED)
+
+
+def decisive(given: Mapping[str, _Given]) -> dict[str, _Given]:
+    """What counts of the labels of a message, by annotator: the final one, else all."""
+    final = {who: label for who, label in given.items() if is_final(who)}
+    return final or dict(given)
 
 
 def consensus(
@@ -29,7 +44,7 @@ def consensus(
     """One reference for each message, and how many answers were evenly split.
 
     An opportunity and a side answer go by majority, a level is the median; a tie, for a level one
-    between charted and not, is no answer.
+    between charted and not, is no answer. A final label stands for all.
 
     Args:
         item: the conversation.
@@ -41,7 +56,8 @@ def consensus(
     for label in labels:
         by_message.setdefault(label["message_index"], []).append(label)
     references, split = [], 0
-    for index, votes in sorted(by_message.items()):
+    for index, everybody in sorted(by_message.items()):
+        votes = [vote for vote in everybody if is_final(vote["annotator"])] or everybody
         present = {
             flag: _majority([flag in vote["opportunities"] for vote in votes])
             for flag in rubric.opportunities
@@ -88,8 +104,13 @@ def _majority(votes: Sequence[_Vote]) -> _Vote | None:
 
 
 def ratings_of(item: str, labels: Iterable[Label]) -> Iterator[dict[str, Any]]:
-    """Every level as each annotator gave it: item_id, message_index, annotator, question, level."""
+    """Every level as each annotator gave it: item_id, message_index, annotator, question, level.
+
+    A final label is nobody's own judgement, and is left out.
+    """
     for label in labels:
+        if is_final(label["annotator"]):
+            continue
         common = {"item_id": item, "message_index": label["message_index"]}
         for question, level in label["levels"].items():
             yield {**common, "annotator": label["annotator"], "question": question, "level": level}

@@ -161,16 +161,18 @@ def import_labels(
         elif not who:
             problems.append(f"{place}: annotator: nobody is named: add --annotator NAME")
         else:
-            answers = rows_of(label, rubric)
-            for answer in answers:
-                answer["note"] = redact(answer["note"])[0]
-            given = kept.Label(kept.message_of(row), who, answers)
+            given = kept.Label(kept.message_of(row), who, answers_of(label, rubric))
             counts[
                 kept.keep_label(
                     store, given, rubric=rubric.name, rubric_version=rubric.full_version, now=now
                 )
             ] += 1
     return Imported(counts, tuple(problems), file.blank)
+
+
+def answers_of(label: Row, rubric: Rubric) -> list[Row]:
+    """The answers of a label that is right, with what its notes tell of persons taken out."""
+    return [row | {"note": redact(row["note"])[0]} for row in rows_of(label, rubric)]
 
 
 def _read(path: Path, rubric: Rubric, settings: Settings) -> LabelFile:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from alignment_monitor.judging.audit.annotators import agreement
+from alignment_monitor.judging.audit.annotators import agreement, decisive, is_final
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 from alignment_monitor.resources.gold import PURPOSE
 from alignment_monitor.sources.label_rows import YES
@@ -46,7 +46,8 @@ def overview(rubric: Rubric, store: Engine) -> Overview:
             newest = max(row["labelled_at"] for row in rows)
             count, last = annotators.get(who, (0, newest))
             annotators[who] = count + 1, max(last, newest)
-            ratings += _ratings(message, who, rows)
+            if not is_final(who):
+                ratings += _ratings(message, who, rows)
     queue: dict[str, tuple[int, int]] = {}
     for row in kept.queued(store):
         waiting, done = queue.get(row["stratum"], (0, 0))
@@ -77,7 +78,7 @@ def events_so_far(store: Engine, rubric: Rubric, *, before: date) -> dict[str, t
         if row["purpose"] != PURPOSE:
             continue  # its stratum is another one
         if labels := given.get(kept.message_of(row)):
-            seen = [_event(rows, rubric) for rows in labels.values()]
+            seen = [_event(rows, rubric) for rows in decisive(labels).values()]
             events, count = found.get(row["stratum"], (0.0, 0))
             found[row["stratum"]] = events + sum(seen) / len(seen), count + 1
     return found

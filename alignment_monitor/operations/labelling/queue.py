@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -100,13 +101,21 @@ def queue_labels(
 
 def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, list[Row]]:
     """The turns of conversations of a day, by conversation, as far as they are among the marts."""
-    path = settings.marts / TRANSCRIPTS.name / f"day={day}.parquet"
-    if not path.exists():
+    if not has_turns(settings, day):
         return {}
-    table = pq.ParquetFile(path).read(columns=["conversation_id", "turns"])
+    table = pq.ParquetFile(_turns_file(settings, day)).read(columns=["conversation_id", "turns"])
     wanted = pa.array(list(names), type=pa.string())
     table = table.filter(pc.is_in(table["conversation_id"], wanted))
     return {row["conversation_id"]: row["turns"] for row in table.to_pylist()}
+
+
+def has_turns(settings: Settings, day: date) -> bool:
+    """Whether the conversations of a day are among the marts."""
+    return _turns_file(settings, day).exists()
+
+
+def _turns_file(settings: Settings, day: date) -> Path:
+    return settings.marts / TRANSCRIPTS.name / f"day={day}.parquet"
 
 
 def queue_rows(
