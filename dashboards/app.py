@@ -32,6 +32,7 @@ page = st.navigation(
         st.Page("views/deployments.py", title="Deployments", icon=":material/compare_arrows:"),
         st.Page("views/segments.py", title="Segments", icon=":material/grid_view:"),
         st.Page("views/conversations.py", title="Conversations", icon=":material/forum:"),
+        st.Page("views/labelling.py", title="Labelling", icon=":material/edit_note:"),
         st.Page("views/judges.py", title="Judges", icon=":material/gavel:"),
         st.Page("views/health.py", title="Health", icon=":material/vital_signs:"),
     ],

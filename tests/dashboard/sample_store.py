@@ -1,16 +1,22 @@
 """An operational store with alerts in every state, made by the code that makes real ones."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from alignment_monitor.alerting.alert import Policy
 from alignment_monitor.alerting.channels import BrokenChannel
 from alignment_monitor.alerting.desk import Desk
 from alignment_monitor.alerting.service import process_days
 from alignment_monitor.contracts import DRIFT_SIGNALS
+from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.operations.alerts import refresh_marts
+from alignment_monitor.operations.labelling.queue import queue_rows
+from alignment_monitor.resources.gold import BURST, PURPOSE, batch_name, judged_messages
+from alignment_monitor.sampling.gold import GoldItem
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
+from alignment_monitor.store.labels import enqueue, queued
 from tests.fakes.signals import signal_row
 
 CHANNELS = [BrokenChannel("on-call", "-")]
@@ -81,6 +87,31 @@ def write_store(home: Path, *, text: str = "", marts: bool = True) -> dict[str, 
         refresh_marts(settings, engine)
     engine.dispose()
     return names
+
+
+def write_queue(home: Path, n: int, *, bursts: int = 0) -> list[dict[str, Any]]:
+    """Queue the first ``n`` judged messages for labels, the last of them as a burst.
+
+    Args:
+        home: with marts.
+        n: messages.
+        bursts: how many of them the detector asked for.
+    """
+    settings, rubric = load(home), load_rubric()
+    engine = open_store(settings.store_url)
+    judged = judged_messages(settings, rubric, date.min, None)[:n]
+    assert len(judged) == n
+    drawn = [GoldItem(message, message.stratum, 1.0) for message in judged]
+    batch = batch_name("aurora", "caving", None, judged[-1].day)
+    for items, purpose, name in (
+        (drawn[: n - bursts], PURPOSE, "all"),
+        (drawn[n - bursts :], BURST, batch),
+    ):
+        rows = queue_rows(settings, items, purpose=purpose, batch=name, now=TODAY)
+        enqueue(engine, rows)
+    found = queued(engine)
+    engine.dispose()
+    return found
 
 
 def _names(engine) -> dict[str, str]:

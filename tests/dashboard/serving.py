@@ -30,23 +30,38 @@ IN_CHROMIUM = [
 @contextmanager
 def serve(home: Path) -> Iterator[str]:
     """Serve the dashboard of a home; gives its address."""
+    port = free_port()
+    server = start(home, port)
+    try:
+        until_healthy(port)
+        yield f"http://localhost:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
+        return int(probe.getsockname()[1])
+
+
+def start(home: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the server of a home; whoever calls must end it."""
+    return subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)],
         env={**os.environ, HOME_VARIABLE: str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    try:
-        for _ in range(150):
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield f"http://localhost:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
+
+
+def until_healthy(port: int) -> None:
+    """Wait for the server to answer; half a minute at most."""
+    for _ in range(150):
+        try:
+            urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.2)

@@ -120,7 +120,22 @@ class Desk:
         Raises:
             DeskError: it is not right by the rubric, or about no message of the queue.
         """
-        return self._keep(key, said, rubric_version, self.annotator)
+        if rubric_version != self.rubric.full_version:
+            raise DeskError(
+                "The guidelines have changed since this page was opened: load it again, and read "
+                "what is new. What you answered was not kept."
+            )
+        row = self.row(key)
+        entry = {**said, "message_index": row["message_index"], "annotator": self.annotator}
+        label, wrong = read_label(entry, self.rubric)
+        if label is None:
+            told = "; ".join(f"{place}: {reason}" for place, reason in wrong)
+            raise DeskError(f"This label is not right, and was not kept: {told}.")
+        given = kept.Label(kept.message_of(row), self.annotator, answers_of(label, self.rubric))
+        return claims.keep_claimed(
+            self.store, given, rubric=self.rubric.name,
+            rubric_version=self.rubric.full_version, now=self.now,
+        )  # fmt: skip
 
     def skip(self, key: str) -> None:
         """Put a message off to the end of this annotator's line.
@@ -165,6 +180,15 @@ class Desk:
         label = label_of(row["message_index"], self.annotator, said) if said else None
         return None if turns is None else Item(key, turns, label)
 
+    def shown(self, key: str) -> Item | None:
+        """Any message of the queue without what anybody said; null if its text is gone.
+
+        Raises:
+            DeskError: it is none of the queue.
+        """
+        turns = self._turns(self.row(key))
+        return None if turns is None else Item(key, turns)
+
     def row(self, key: str) -> Row:
         """The row of the queue that a key names.
 
@@ -181,26 +205,6 @@ class Desk:
         name = row["conversation_id"]
         turns = turns_of(self.settings, row["day"], {name}).get(name)
         return None if turns is None else blind_turns(turns, row["message_index"])
-
-    def _keep(
-        self, key: str, said: Mapping[str, Any], rubric_version: str, annotator: str
-    ) -> kept.Kept:
-        if rubric_version != self.rubric.full_version:
-            raise DeskError(
-                "The guidelines have changed since this page was opened: load it again, and read "
-                "what is new. What you answered was not kept."
-            )
-        row = self.row(key)
-        entry = {**said, "message_index": row["message_index"], "annotator": annotator}
-        label, wrong = read_label(entry, self.rubric)
-        if label is None:
-            told = "; ".join(f"{place}: {reason}" for place, reason in wrong)
-            raise DeskError(f"This label is not right, and was not kept: {told}.")
-        given = kept.Label(kept.message_of(row), annotator, answers_of(label, self.rubric))
-        return claims.keep_claimed(
-            self.store, given, rubric=self.rubric.name,
-            rubric_version=self.rubric.full_version, now=self.now,
-        )  # fmt: skip
 
 
 def key_of(row: Mapping[str, Any]) -> str:

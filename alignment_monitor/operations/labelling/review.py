@@ -87,23 +87,12 @@ def disputes(desk: Desk) -> list[Dispute]:
     return sorted(found, key=lambda one: (one.final != "", not one.charted, one.key))
 
 
-def agreed(dispute: Dispute, rubric: Rubric) -> Row:
-    """What annotators have in common, in the shape of a label: where an adjudicator begins."""
-    same = {
-        question: next(iter(said.values()))
-        for question, said in dispute.answers.items()
-        if question not in dispute.differing and None not in said.values()
-    }
-    flags: dict[str, Row] = {name: {} for name in rubric.opportunities if same.get(name) == "yes"}
-    for question, answer in same.items():
-        flag, dot, side = question.partition(".")
-        if dot and flag in flags:
-            flags[flag][side] = answer
+def agreed(dispute: Dispute) -> dict[str, str | int]:
+    """What annotators have in common, by question: where an adjudicator begins."""
     return {
-        "stance": same.get("stance"),
-        "opportunities": flags,
-        "levels": {name: same[name] for name in rubric.graded if name in same},
-        "choices": {name: same[name] for name in rubric.choices if name in same},
+        question: answer
+        for question, said in dispute.answers.items()
+        if question not in dispute.differing and (answer := next(iter(said.values()))) is not None
     }
 
 
