@@ -39,7 +39,8 @@ function drawStep(form, step) {
     element("span", { className: "title" }, step.title),
     element("span", { className: form.isAnswered(step) ? "said" : "said open" }, summary(form, step)),
   );
-  const kind = `step ${step.kind}${current ? " current" : ""}${form.data.differing.includes(step.name) ? " differs" : ""}`;
+  const differs = [step, ...(step.flags ?? [])].some((one) => form.data.differing.includes(one.name));
+  const kind = `step ${step.kind}${current ? " current" : ""}${differs ? " differs" : ""}`;
   return element("li", { className: kind }, head, current ? body(form, step) : null);
 }
 

@@ -27,7 +27,6 @@ from alignment_monitor.statistics.agreement import Figure
 from alignment_monitor.store import StoreError
 
 MOST_SHOWN = 50
-SHOWN = 25
 
 
 def progress(found: Progress, told: Overview, rubric: Rubric) -> None:
@@ -102,51 +101,52 @@ def disputes(found: Sequence[Dispute], rubric: Rubric) -> str:
     if not found:
         components.block('<p class="am-faint">Nobody differs so far.</p>')
         return ""
-    components.table(
-        ["Message", "They differ in", "Annotators", "Settled by"],
-        [
-            [
-                text(one.key),
-                text(", ".join(title(name, rubric) for name in one.differing)),
-                text(", ".join(next(iter(one.answers.values())))),
-                text(one.final) or "–",
-            ]
-            for one in found[:SHOWN]
-        ],
-        tight=True,
-    )
-    components.download(
-        "differences",
-        [
-            {"message": one.key, "question": question, "annotator": name, "answer": answer,
-             "settled_by": one.final}
-            for one in found for question in one.differing
-            for name, answer in one.answers[question].items()
-        ],
-    )  # fmt: skip
-    keys = [one.key for one in found]
+    keys = {one.key: _named(one, rubric) for one in found}
     if st.session_state.get("label_settling") not in keys:
-        st.session_state["label_settling"] = keys[0]
+        st.session_state["label_settling"] = found[0].key
     chosen = st.selectbox(
-        "Settle", keys, key="label_settling",
-        format_func={
-            one.key: f"{one.key}{' (settled)' if one.final else ''}" for one in found
-        }.__getitem__,
-    )  # fmt: skip
+        "To be settled", list(keys), key="label_settling", format_func=keys.__getitem__
+    )
     return str(chosen)
 
 
+def all_differences(found: Sequence[Dispute], rubric: Rubric) -> None:
+    """Every answer on which annotators differ, as a table to be had."""
+    rows = [
+        {"message": one.key, "question": question, "annotator": name, "answer": answer,
+         "settled_by": one.final}
+        for one in found for question in one.differing
+        for name, answer in one.answers[question].items()
+    ]  # fmt: skip
+    with st.expander("All differences"):
+        components.table(
+            ["Message", "Question", "Annotator", "Answer", "Settled by"],
+            [[text(r["message"]), text(title(r["question"], rubric)), text(r["annotator"]),
+              _answer(r["answer"]), text(r["settled_by"] or "–")] for r in rows[:MOST_SHOWN]],
+            tight=True,
+        )  # fmt: skip
+        if len(rows) > MOST_SHOWN:
+            components.block(
+                f'<p class="am-faint am-small">and {len(rows) - MOST_SHOWN:,} more in the file.</p>'
+            )
+        components.download("differences", rows)
+
+
 def side_by_side(dispute: Dispute, rubric: Rubric) -> None:
-    """What each annotator said, where they differ first."""
+    """What each annotator said where they do not say the same; the rest stands in the form."""
     names = list(next(iter(dispute.answers.values())))
-    order = sorted(dispute.answers, key=lambda name: name not in dispute.differing)
     body = []
-    for name in order:
-        differs = name in dispute.differing
-        mark = ' <span class="am-warn">≠</span>' if differs else ""
-        said = [_answer(dispute.answers[name][who]) for who in names]
-        body.append([text(title(name, rubric)) + mark, *said])
+    for name, said in dispute.answers.items():
+        if len(set(said.values())) > 1:
+            mark = ' <span class="am-warn">≠</span>' if name in dispute.differing else ""
+            answers = [_answer(said[who]) for who in names]
+            body.append([text(title(name, rubric)) + mark, *answers])
     components.table(["Question", *map(text, names)], body, tight=True)
+
+
+def _named(one: Dispute, rubric: Rubric) -> str:
+    differing = ", ".join(title(name, rubric) for name in one.differing)
+    return f"{one.key} · {f'settled by {one.final}' if one.final else differing}"
 
 
 def title(question: str, rubric: Rubric) -> str:
@@ -159,26 +159,24 @@ def files(engine: Engine, name: str) -> None:
     """Labels out as files, and in."""
     components.section(
         "Files",
-        "The same files as `labels export` and `labels import` write and read: blind, and checked "
-        "line by line. docs/labels.md explains each field.",
+        "The same files as those of the command alignment-monitor labels: blind, and checked line "
+        "by line. docs/labels.md explains each field.",
     )
     out, into = st.columns(2, gap="large")
     with out:
-        _export(engine, name)
+        _export(engine)
     with into:
         _import(name)
 
 
-def _export(engine: Engine, name: str) -> None:
+def _export(engine: Engine) -> None:
     what = st.radio(
         "Write", ["queue", "given"], horizontal=True,
-        format_func=lambda one: "what is still to be labelled" if one == "queue"
+        format_func=lambda one: "what nobody has labelled" if one == "queue"
         else "the labels given",
     )  # fmt: skip
     form = st.radio("As", ["csv", "jsonl"], horizontal=True, format_func=str.upper)
-    made = export_labels(
-        marts.settings(), marts.rubric(), engine, form, queue=what == "queue", annotator=name
-    )
+    made = export_labels(marts.settings(), marts.rubric(), engine, form, queue=what == "queue")
     if made.missing:
         components.block(
             f'<p class="am-warn">{counted(made.missing, "message")} left out: the text is no '

@@ -115,6 +115,8 @@ def differences(name: str) -> None:
         flagged = all(flag in same for flag in RUBRIC.opportunities)
         differing = dispute.differing if dispute else ()
         ask(name, "final", item, same, {}, flagged=flagged, differing=differing)
+    if found:
+        label_sections.all_differences(found, RUBRIC)
 
 
 def main() -> None:
