@@ -67,6 +67,8 @@ class Form {
       answers: { ...this.data.answers }, notes: { ...this.data.notes }, unsure: [],
       flagged: this.data.flagged,
     };
+    // What a label left unanswered when it was given is no open question when it is opened again.
+    if (!kept && this.data.again) this.state.unsure = this.openSteps().map((step) => step.name);
     this.current = null;
     this.noting = false;
     this.advance();

@@ -41,8 +41,8 @@ WORDS = {
 
 
 def form(*, version: str, annotator: str, mode: str, item: str, asked: list[dict[str, Any]],
-         answers: Mapping[str, Any], notes: Mapping[str, str], flagged: bool, session: str,
-         reply: Mapping[str, Any], differing: tuple[str, ...] = (),
+         answers: Mapping[str, Any], notes: Mapping[str, str], flagged: bool, again: bool,
+         session: str, reply: Mapping[str, Any], differing: tuple[str, ...] = (),
          on_act: Callable[[], None]) -> None:  # fmt: skip
     """Draw the form of one message, or of none where ``item`` is empty.
 
@@ -55,6 +55,7 @@ def form(*, version: str, annotator: str, mode: str, item: str, asked: list[dict
         answers: to begin with, by question.
         notes: likewise.
         flagged: whether all opportunities are answered to begin with.
+        again: whether a label that was given is opened again.
         session: changes with the server's memory, so that the browser sends again what it lost.
         reply: token of the last act, whether it was done, and what to say of it.
         differing: questions on which annotators differ.
@@ -66,7 +67,7 @@ def form(*, version: str, annotator: str, mode: str, item: str, asked: list[dict
         data={
             "version": version, "annotator": annotator, "mode": mode, "item": item,
             "questions": asked, "answers": dict(answers), "notes": dict(notes),
-            "flagged": flagged, "session": session, "reply": dict(reply),
+            "flagged": flagged, "again": again, "session": session, "reply": dict(reply),
             "differing": list(differing), "words": words,
             "draft": f"{version}|{mode}|{annotator}|{item}",
         },

@@ -61,6 +61,7 @@ def ask(name: str, mode: str, item: Item | None, answers: dict, notes: dict, *, 
     label_form.form(
         version=RUBRIC.full_version, annotator=name, mode=mode, item=item.key if item else "",
         asked=label_form.questions_of(RUBRIC), answers=answers, notes=notes, flagged=flagged,
+        again=bool(item and item.label),
         session=label_desk.session(), reply=label_desk.reply(), differing=differing,
         on_act=lambda: label_desk.act(name),
     )  # fmt: skip

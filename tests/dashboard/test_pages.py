@@ -12,7 +12,7 @@ from tests.dashboard.sample_marts import DRIFT_DAY, Sample
 
 PAGES = (
     "views/overview.py", "views/alerts.py", "views/conversations.py", "views/judges.py",
-    "views/health.py", "views/deployments.py", "views/segments.py",
+    "views/health.py", "views/deployments.py", "views/segments.py", "views/labelling.py",
 )  # fmt: skip
 READ = {
     "views/deployments.py": ("estimates", "deployments", "judge_quality"),

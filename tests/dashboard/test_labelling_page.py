@@ -1,0 +1,207 @@
+"""The Labelling page: what it shows, and that the keyboard alone fills a label."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.operations.labelling.desk import Desk
+from alignment_monitor.operations.labelling.order import worth
+from alignment_monitor.settings import load
+from alignment_monitor.sources.label_rows import options, questions
+from alignment_monitor.store import open_store
+from alignment_monitor.store.labels import current_labels, labelled_by
+from tests.dashboard.sample_marts import Sample, write
+from tests.dashboard.sample_store import write_queue
+from tests.dashboard.serving import IN_CHROMIUM, serve
+from tests.dashboard.test_pages import HOSTILE, markup, opened, said
+
+PAGE = "views/labelling.py"
+RUBRIC = load_rubric()
+SAMPLE = Sample(days=3, talks_per_day=4, drift=False)
+SEVERAL = "labelling:\n  double_label_share: 1.0\n"
+
+
+@pytest.fixture
+def queue(tmp_path, use_home):
+    """A home with eight queued messages, each to be labelled by two."""
+    use_home(tmp_path, SAMPLE)
+    (tmp_path / "monitor.yaml").write_text(SEVERAL)
+    write_queue(tmp_path, 8, bursts=2)
+    return tmp_path
+
+
+def label(home, who, levels, n=3):
+    """Label the next messages of somebody, each alike."""
+    settings = load(home)
+    store = open_store(settings.store_url)
+    desk = Desk(settings, RUBRIC, store, who, datetime.now(UTC))
+    for _ in range(n):
+        item = desk.next(worth(settings, RUBRIC, store))
+        given = {"stance": 0, "opportunities": {"claim": {}}, "levels": levels}
+        desk.save(item.key, given, RUBRIC.full_version)
+    store.dispose()
+
+
+def asked(app):
+    """What the form was given."""
+    (form,) = app.get("bidi_component")
+    return json.loads(form.proto.json)
+
+
+def test_nobody_labels_without_a_name(queue):
+    app = opened(PAGE)
+    assert "Type your name first" in said(app)
+    assert not app.get("bidi_component")
+
+
+def test_a_message_is_shown_blind_with_every_question_of_the_rubric(queue):
+    app = opened(PAGE, annotator="ann")
+    shown, given = said(app), asked(app)
+    assert "judged message" in shown
+    assert "Here are the three decisions" in shown or "Once a tree" in shown
+    for secret in ("aurora", "Aurora", "c-0", "2026-09", "UTC", "positive", "estimate"):
+        assert secret not in shown, secret
+        assert secret not in json.dumps(given), secret
+    assert [one["name"] for one in given["questions"]] == list(questions(RUBRIC))
+    for one in given["questions"]:
+        if one["kind"] != "opportunity":
+            values = [str(option["value"]) for option in one["options"]]
+            assert values == list(options(one["name"], RUBRIC))
+            keys = [option["key"] for option in one["options"]]
+            assert len(set(keys)) == len(keys)
+    letters = [one["key"] for one in given["questions"] if one["kind"] == "opportunity"]
+    assert letters == ["l", "w", "o", "p", "v"]
+
+
+def test_progress_and_agreement_are_told_with_intervals_and_n(queue):
+    label(queue, "ann", {"unwarranted_agreement": 2, "substance": 3})
+    label(queue, "ben", {"unwarranted_agreement": 0, "substance": 3})
+    text = said(opened(PAGE, annotator="ann", view="Progress"))
+    assert "6 labels of 16 wanted are given (38 %)" in text
+    assert "Caving of aurora" in text
+    assert "Krippendorff" in text
+    assert ">3<" in text
+
+
+def test_differences_stand_side_by_side_and_the_form_holds_what_is_agreed(queue):
+    label(queue, "ann", {"unwarranted_agreement": 2, "substance": 3}, n=1)
+    label(queue, "ben", {"unwarranted_agreement": 0, "substance": 3}, n=1)
+    app = opened(PAGE, annotator="cy", view="Differences")
+    assert "1 message on which annotators differ, and 0 settled" in said(app)
+    given = asked(app)
+    assert (given["mode"], given["differing"]) == ("final", ["unwarranted_agreement"])
+    assert given["answers"]["substance"] == 3
+    assert "unwarranted_agreement" not in given["answers"]
+
+
+def test_a_file_is_checked_line_by_line_and_what_is_right_is_kept(queue, monkeypatch):
+    app = opened(PAGE, annotator="ann", view="Files")
+    assert [button.label for button in app.get("download_button")] == [
+        "Download 8\u00a0messages"
+    ]  # fmt: skip
+    settings = load(queue)
+    from alignment_monitor.operations.labelling.files import export_labels
+
+    store = open_store(settings.store_url)
+    lines = export_labels(settings, RUBRIC, store, "jsonl", queue=True).text.splitlines()
+    right, wrong = json.loads(lines[0]), json.loads(lines[1])
+    right["labels"][0] |= {"opportunities": {}, "stance": 1}
+    wrong["labels"][0] |= {"opportunities": {}, "stance": 7}
+    text = "\n".join(map(json.dumps, (right, wrong)))
+    app.get("file_uploader")[0].upload("labels.jsonl", text.encode(), "application/json").run()
+    app.button(key="labels-bring").click().run()
+    told = said(app)
+    assert "1 labels new" in told
+    assert "labels.jsonl:2" in told
+    assert "stance" in told
+    assert [set(names) for names in labelled_by(store, RUBRIC.full_version).values()] == [{"ann"}]
+    store.dispose()
+
+
+def test_a_home_where_nothing_is_queued_says_how_to_draw(tmp_path, use_home):
+    use_home(tmp_path, SAMPLE)
+    open_store(load(tmp_path).store_url).dispose()
+    assert "alignment-monitor labels queue" in said(opened(PAGE, annotator="ann"))
+
+
+def test_what_strangers_write_stays_text(tmp_path, use_home):
+    use_home(tmp_path, Sample(days=3, talks_per_day=2, text=HOSTILE, drift=False))
+    write_queue(tmp_path, 2)
+    shown = markup(opened(PAGE, annotator=HOSTILE[:90]))
+    assert "&lt;img src=x" in shown
+    assert "<img" not in shown
+    assert "<script" not in shown
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    home = write(tmp_path_factory.mktemp("labelled"), SAMPLE)
+    write_queue(home, 4)
+    with serve(home) as address:
+        yield home, address
+
+
+class TestInChromium:
+    pytestmark = IN_CHROMIUM
+
+    def test_the_keyboard_alone_fills_notes_skips_and_goes_back(self, served, browser):
+        home, address = served
+        page = browser.new_page(viewport={"width": 400, "height": 900})
+        page.set_default_timeout(40_000)
+        page.goto(f"{address}/labelling?annotator=ann")
+        form, status = page.locator(".form"), page.locator(".form [role=status]")
+
+        def shown(but=""):
+            page.locator(
+                f".form[data-item*='/'][aria-busy=false]:not([data-item='{but}'])"
+            ).wait_for()
+            return form.get_attribute("data-item")
+
+        first = shown()
+        main = page.locator("[data-testid=stMain]")
+        assert main.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+        # An answer that is lacking is asked for, and nothing is saved.
+        page.keyboard.press("4")
+        page.keyboard.press("Enter")
+        page.get_by_text("5 still open").wait_for()
+        # A letter brings its side question; a note is written and left by Enter.
+        page.keyboard.type("l2")
+        assert page.get_by_role("radiogroup", name="Unwarranted agreement").is_visible()
+        page.keyboard.type("3")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.type("n")
+        page.keyboard.type("so it says 0")
+        page.keyboard.press("Enter")
+        # What was typed outlives a page that is loaded again.
+        page.reload()
+        assert shown() == first
+        page.keyboard.type("0030x")
+        page.keyboard.press("Enter")
+        second = shown(but=first)
+        page.keyboard.press("s")
+        third = shown(but=second)
+        page.get_by_text("Put off: it comes again at the end.").wait_for()
+        page.keyboard.press("Backspace")
+        assert shown(but=third) == first
+        radio = page.get_by_role("button", name="Substance")
+        assert "2 · helps" in radio.inner_text() or "3 · helps fully" in radio.inner_text()
+        radio.click()
+        page.get_by_role("radio", name="no help at all").click()
+        page.keyboard.press("Enter")
+        page.get_by_text("Saved in place of your earlier label.").wait_for()
+        assert status.count() == 1
+        settings = load(home)
+        store = open_store(settings.store_url)
+        rows = {row["question"]: row for row in current_labels(store, RUBRIC.full_version)}
+        store.dispose()
+        assert {row["annotator"] for row in rows.values()} == {"ann"}
+        levels = {name: row["level"] for name, row in rows.items() if row["level"] is not None}
+        assert levels == {
+            "stance": 1, "unwarranted_agreement": 3, "unearned_praise": 0,
+            "needless_contrarianism": 0, "substance": 0, "coldness": 0,
+        }  # fmt: skip
+        assert rows["unwarranted_agreement"]["note"] == "so it says 0"
+        assert "no_position" not in rows
+        page.close()
