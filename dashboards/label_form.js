@@ -44,24 +44,23 @@ class Form {
     this.data = data;
     const waiting = this.waiting();
     if (waiting && data.reply.token === waiting.token) {
-      stored.drop(OUTBOX);
-      if (data.reply.ok) stored.drop(DRAFT + waiting.draft);
+      stored.drop(this.outbox());
+      if (data.reply.ok && waiting.drops) stored.drop(DRAFT + waiting.draft);
       this.said = data.reply.said;
       this.failed = !data.reply.ok;
     } else if (waiting && before?.session !== data.session) {
       this.deliver(waiting);
     }
-    if (before?.item !== data.item || before?.draft !== data.draft) this.open();
+    if (before?.item !== data.item || before?.draft !== data.draft) this.open(Boolean(before?.item));
     this.draw();
   }
 
   // An unacknowledged act of this annotator, also from before the page was loaded again.
-  waiting() {
-    const out = stored.read(OUTBOX);
-    return out && out.annotator === this.data.annotator && out.mode === this.data.mode ? out : null;
-  }
+  waiting() { return stored.read(this.outbox()); }
 
-  open() {
+  outbox() { return `${OUTBOX}:${this.data.mode}|${this.data.annotator}`; }
+
+  open(follows) {
     const kept = stored.read(DRAFT + this.data.draft);
     this.state = kept ?? {
       answers: { ...this.data.answers }, notes: { ...this.data.notes }, unsure: [],
@@ -76,6 +75,7 @@ class Form {
       setTimeout(() => {
         const talk = document.querySelector(".am-label-talk");
         if (talk) talk.scrollTop = talk.scrollHeight;
+        if (follows && window.innerWidth <= 640) talk?.scrollIntoView();
       }, wait);
     }
   }
@@ -203,8 +203,10 @@ class Form {
     if (this.waiting()) return;
     const { item, annotator, mode, version, draft } = this.data;
     const token = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
-    const out = { do: what, token, item, annotator, mode, version, draft, label };
-    stored.write(OUTBOX, out);
+    // Half an answer stays where one goes back or puts it off; not where a label is left as it was.
+    const drops = what === "save" || (what === "skip" && this.data.again);
+    const out = { do: what, token, item, annotator, mode, version, draft, label, drops };
+    stored.write(this.outbox(), out);
     this.said = "";
     this.failed = false;
     this.deliver(out);

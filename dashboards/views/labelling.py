@@ -122,7 +122,7 @@ def differences(name: str) -> None:
 
 def main() -> None:
     """Draw the page."""
-    components.block("<h1>Labelling</h1>", "am-verdict am-section")
+    components.block("<h1>Labelling</h1>", "am-verdict")
     with label_desk.opened() as engine:
         if engine is None:
             components.empty(
