@@ -82,13 +82,22 @@ def reply() -> Mapping[str, Any]:
     return st.session_state.get("label_reply", nothing)  # type: ignore[no-any-return]
 
 
-def item(engine: Engine, name: str) -> Item | None:
-    """The message before an annotator: one they went back to, else the next."""
-    mine = desk(engine, name)
-    if (key := st.session_state.get("label_back")) and (again := _reopened(mine, key)):
-        return again
-    st.session_state.pop("label_back", None)
-    return mine.next(todays_worth(engine))
+def item(name: str) -> Item | None:
+    """The message before an annotator: one they went back to, else the next, which is then theirs.
+
+    Raises:
+        DeskError: there is no store.
+    """
+
+    def give(engine: Engine) -> Item | None:
+        mine = desk(engine, name)
+        if (key := st.session_state.get("label_back")) and (again := _reopened(mine, key)):
+            return again
+        st.session_state.pop("label_back", None)
+        return mine.next(todays_worth(engine))
+
+    found: Item | None = _write(give)
+    return found
 
 
 def act(name: str) -> None:
@@ -127,7 +136,7 @@ def bring(name: str, file: str, content: bytes) -> Imported:
 
 
 def _write(act: Callable[[Engine], Any]) -> Any:
-    """Every change that this page makes goes through here."""
+    """Every change that this page makes goes through here, claims on messages too."""
     with opened() as engine:
         if engine is None:
             raise DeskError("There is no store yet: nothing was run in this home.")

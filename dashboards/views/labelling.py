@@ -70,8 +70,8 @@ def ask(name: str, mode: str, item: Item | None, answers: dict, notes: dict, *, 
 @st.fragment
 def labelling(name: str) -> None:
     """One message after another."""
+    item = label_desk.item(name)
     with label_desk.opened() as engine:
-        item = label_desk.item(engine, name)
         done, given = so_far(engine)
     mine = sum(name in names for names in given.values())
     left = counted(done.wanted - done.given, "label")
