@@ -64,8 +64,8 @@ def agreement(found: Mapping[str, Figure], rubric: Rubric) -> None:
     components.section(
         "Agreement",
         "Krippendorff’s α, ordinal, of annotators among themselves, with its 95 % interval and "
-        "the messages that two or more labelled. 1 is full agreement, 0 is chance. Final labels "
-        "are left out.",
+        "the messages that two or more labelled. 1 is full agreement, 0 is chance; unknown "
+        "where all said the same. Final labels are left out.",
     )
     if not found:
         components.block(
@@ -139,7 +139,8 @@ def side_by_side(dispute: Dispute, rubric: Rubric) -> None:
     for name, said in dispute.answers.items():
         if len(set(said.values())) > 1:
             mark = ' <span class="am-warn">≠</span>' if name in dispute.differing else ""
-            answers = [_answer(said[who]) for who in names]
+            signed = name == "stance"
+            answers = [_answer(said[who], signed=signed) for who in names]
             body.append([text(title(name, rubric)) + mark, *answers])
     components.table(["Question", *map(text, names)], body, tight=True)
 
@@ -240,14 +241,16 @@ def _bursts(found: Progress, rubric: Rubric) -> None:
     ]
     components.table(
         ["Suspected", "Drawn from", "Open", "Of", "Suspicion"],
-        [[text(r["suspected"]), text(r["drawn_from"]), f"{r['open']:,}", f"{r['size']:,}",
-          r["suspicion"]] for r in rows],
+        [[text(r["suspected"]), f'<span class="am-moment">{text(r["drawn_from"])}</span>',
+          f"{r['open']:,}", f"{r['size']:,}", r["suspicion"]] for r in rows],
         numbers=[2, 3], tight=True,
     )  # fmt: skip
     components.download("bursts", rows)
 
 
-def _answer(answer: str | int | None) -> str:
+def _answer(answer: str | int | None, *, signed: bool = False) -> str:
+    if signed and isinstance(answer, int) and answer:
+        return f"{answer:+d}".replace("-", "−")
     return "–" if answer is None else text(str(answer).replace("_", " "))
 
 

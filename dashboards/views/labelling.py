@@ -122,13 +122,13 @@ def differences(name: str) -> None:
 
 def main() -> None:
     """Draw the page."""
-    components.block("<h1>Labelling</h1>", "am-verdict")
     with label_desk.opened() as engine:
         if engine is None:
             components.empty(
                 "Nothing to label yet", "Messages can be labelled once they are judged."
             )
             return
+        components.block("<h1>Labelling</h1>", "am-verdict")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             view = st.segmented_control(
                 "View", VIEWS, default=VIEWS[0], key="view", bind="query-params",

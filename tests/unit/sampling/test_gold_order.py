@@ -1,12 +1,15 @@
 import itertools
 import math
+from collections import Counter
 from datetime import date, timedelta
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alignment_monitor.sampling.gold import JudgedMessage, Verdict
+from alignment_monitor.sampling.gold import JudgedMessage, Verdict, draw_gold, number_of
 from alignment_monitor.sampling.gold_order import Drawn, by_gain, cell_weights, deviations
+from alignment_monitor.statistics.two_phase import two_phase
 
 DAY = date(2026, 11, 2)
 STRATA = ("positive|agreed", "negative|agreed", "no_opportunity|split")
@@ -85,3 +88,52 @@ def test_weights_and_deviations_are_those_of_the_judged_messages():
     fresh = deviations(weights, {})["positive|agreed"]
     assert fresh == 0.5
     assert deviations(weights, {"positive|agreed": (0.0, 50)})["positive|agreed"] < fresh
+
+
+def test_who_stops_half_way_has_an_estimate_without_bias():
+    """Events grow more frequent by the day: labelled day after day, half a queue is biased."""
+    random = np.random.default_rng(11)
+    bad, good = Verdict(frozenset({"caving"}), True), Verdict(frozenset(), True)
+    messages = [
+        JudgedMessage(DAY + timedelta(days=n % 4), f"c{n}", 1, 1 + n % 3, (bad if n % 5 else good,))
+        for n in range(400)
+    ]
+    share = {"positive|agreed": 0.4, "negative|agreed": 0.05}
+    event = np.array([
+        random.random() < share[m.stratum] + 0.15 * (m.day - DAY).days for m in messages
+    ], dtype=float)  # fmt: skip
+    weight = np.array([m.weight for m in messages])
+    truth = weight @ event / weight.sum()
+    weights = cell_weights(messages)
+    errors = {"gain": [], "day": []}
+    for key in map(str, range(150)):
+        drawn = {item.message for item in draw_gold(messages, 100, key=key)}
+        queue = [
+            Drawn((m.day, m.stratum), number_of(m, key), False, n)
+            for n, m in enumerate(messages) if m in drawn
+        ]  # fmt: skip
+        orders = {
+            "gain": by_gain(queue, weights, deviations(weights, {})),
+            "day": sorted(queue, key=lambda one: one.cell[0]),
+        }
+        for name, order in orders.items():
+            labelled = [one.row for one in order[:50]]
+            errors[name].append(estimate(messages, event, labelled) - truth)
+    assert abs(np.mean(errors["gain"])) < 3 * np.std(errors["gain"]) / math.sqrt(150)
+    assert np.mean(errors["day"]) < -0.05
+    assert np.std(errors["gain"]) < 0.09
+
+
+def estimate(messages, event, labelled):
+    """The two-phase rate from the labels of some messages, with shares as realised."""
+    cells = [(m.day, m.stratum) for m in messages]
+    all_, mine = Counter(cells), Counter(cells[n] for n in labelled)
+    seen = np.full(len(messages), np.nan)
+    seen[labelled] = event[labelled]
+    return two_phase(
+        weight=[m.weight for m in messages],
+        stratum=[m.stratum.startswith("positive") for m in messages],
+        user=range(len(messages)),
+        event=seen,
+        gold_probability=[max(mine[cell], 1) / all_[cell] for cell in cells],
+    ).rate[0]
