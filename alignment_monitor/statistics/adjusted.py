@@ -219,9 +219,10 @@ def _clipped(
         outside = (upper < 0) | (lower > 1)
     unknown = ~(np.isfinite(value) & np.isfinite(variance) & np.isfinite(quantile))
     reason = np.select([blind, unknown, outside], [BLIND, UNKNOWN, CONTRADICTION], default="")
+    told = blind | unknown | outside
 
     def shown(figure: Floats) -> Floats:
-        return np.where(reason == "", figure, np.nan)
+        return np.where(told, np.nan, figure)
 
     return Adjusted(
         rate=shown(np.clip(value, 0, 1)),

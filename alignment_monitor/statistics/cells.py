@@ -19,8 +19,10 @@ _LARGEST = 2**62
 
 
 def tally(code: Integers, values: NDArray[Any], size: int) -> Floats:
-    """Sum of the values by code, from 0 to size - 1."""
-    return np.asarray(np.bincount(code, weights=values, minlength=size), dtype=np.float64)
+    """Sum of the values by code, from 0 to size - 1, added in the order of the rows."""
+    found = np.zeros(size)
+    np.add.at(found, code, values.astype(float, copy=False))  # sooner than bincount
+    return found
 
 
 @dataclass(frozen=True)

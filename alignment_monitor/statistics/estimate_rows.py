@@ -64,9 +64,9 @@ def finished(
         "detectable_change": detectable_change(rows["prevalence"], rows["effective_n"]),
     }
     if "reason" in rows:
-        reason = np.array(rows["reason"], dtype=object)
-        reason[(reason == "") | pd.isna(reason)] = None
-        known["reason"] = reason
+        reason = np.asarray(rows["reason"], dtype=object)
+        known["reason"] = np.full(count, None)
+        np.copyto(known["reason"], reason, where=reason != "")
     columns = {}
     for name in ESTIMATES.schema.names:
         if name in known or name in rows:

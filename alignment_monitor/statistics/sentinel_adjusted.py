@@ -130,12 +130,11 @@ def _of_panels(labels: Mapping[str, pd.Categorical], matrices: Matrices) -> tupl
     key = dense(*(kind.codes.astype(np.int64) for kind in kinds))
     first = first_of(key)
     found = np.empty((len(first), 3, 3))
-    for place, row in enumerate(first):
-        panel, version, question = (str(kind[row]) for kind in kinds)
+    named = zip(*(kind[first] for kind in kinds), strict=True)
+    for place, (panel, version, question) in enumerate(named):
         judges = panel.split(JOINT)
-        found[place] = np.mean(
-            [matrices.get((judge, version, question), unknown) for judge in judges], axis=0
-        )
+        found[place] = sum(matrices.get((judge, version, question), unknown) for judge in judges)
+        found[place] /= len(judges)
     return found, key
 
 
@@ -149,7 +148,7 @@ def _shares(cells: Cells) -> Shares:
         o, y = (np.clip(cells.sum[name] / total, 0, 1) for name in ("sum_do", "sum_dy"))
         e_o = cells.by_user["sum_do"] - o[cells.cell] * d
         e_y = cells.by_user["sum_dy"] - y[cells.cell] * d
-        users = cells.total(np.ones(len(cells.cell)))
+        users = np.bincount(cells.cell, minlength=cells.size).astype(float)
         factor = users / np.maximum(users - 1, 1) / total**2
         kish = total**2 / cells.total(d**2)
         oo, oy, yy = (cells.total(product) * factor for product in (e_o**2, e_o * e_y, e_y**2))

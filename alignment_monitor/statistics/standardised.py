@@ -19,7 +19,7 @@ from alignment_monitor.statistics.cells import Floats, Integers, day_of, tally
 from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, finished
 from alignment_monitor.statistics.estimation import Windows, distinct, quantiles
 from alignment_monitor.statistics.intervals import effective_n, wilson
-from alignment_monitor.statistics.windows import Cells, dense, first_of, labels_of
+from alignment_monitor.statistics.windows import Cells, labels_of
 
 METHOD = (
     "Hajek ratios by segment, weighted to the baseline's mix, clustered by user; "
@@ -53,21 +53,19 @@ class ReferenceMix:
             if part["day"].nunique() >= baseline_days
         ]
         segments = names["segment"].categories
-        self._row: dict[tuple[int, ...], int] = {}
         self.mix = np.zeros((len(streams) + 1, len(segments)))
         self.rate = np.zeros_like(self.mix)
         self.level = np.full(len(streams) + 1, np.nan)
         self.since = np.full(len(streams) + 1, np.datetime64("9999-12-31"))
+        streams_of = [names[name].categories for name in STREAM]
+        self._row = np.full([len(known) for known in streams_of], len(streams))
         for row, (stream, part) in enumerate(streams):
             sums = part.groupby("segment", sort=True)[["sum_do", "sum_dy"]].sum()
             share = sums["sum_do"] / sums["sum_do"].sum()
             rate = sums["sum_dy"] / sums["sum_do"]
             places = segments.get_indexer(sums.index)  # one without data now has no place
-            codes = [
-                int(names[name].categories.get_indexer(pd.Index([value], dtype=object))[0])
-                for name, value in zip(STREAM, stream, strict=True)
-            ]
-            self._row[tuple(codes)] = row
+            named = [known == value for known, value in zip(streams_of, stream, strict=True)]
+            self._row[np.ix_(*named)] = row  # nowhere, if the data has no such stream
             self.mix[row, places[places >= 0]] = share[places >= 0]
             self.rate[row, places[places >= 0]] = rate[places >= 0]
             self.level[row] = share.to_numpy() @ rate.to_numpy()
@@ -75,12 +73,7 @@ class ReferenceMix:
 
     def rows(self, cells: Cells) -> Integers:
         """The row of each cell's stream."""
-        stream = dense(*(cells.codes[name] for name in STREAM))
-        first = first_of(stream)
-        codes = zip(*(cells.codes[name][first].tolist() for name in STREAM), strict=True)
-        none = len(self.level) - 1
-        found = np.array([self._row.get(code, none) for code in codes], dtype=np.int64)
-        return found[stream]
+        return self._row[tuple(cells.codes[name] for name in STREAM)]
 
 
 def standardised(windows: Windows, reference: ReferenceMix, day: date) -> pd.DataFrame:
@@ -164,7 +157,8 @@ def _clustered(
     at, by_user, count = weight[cells.cell], cells.by_user, len(whole.cell)
     offered = at * by_user["sum_do"]
     error = tally(user, at * by_user["sum_dy"] - centre[cells.cell] * offered, count)
-    there = tally(user, (at > 0) * by_user["n_o"], count) > 0
-    clusters = whole.total(there.astype(float))
+    there = np.zeros(count, dtype=bool)
+    there[user[(at > 0) & (by_user["n_o"] > 0)]] = True
+    clusters = whole.total(there)
     variance = whole.total(error**2) * clusters / np.maximum(clusters - 1, 1)
     return clusters, variance, 1 / whole.total(tally(user, offered, count) ** 2)

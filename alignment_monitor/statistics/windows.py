@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from alignment_monitor.statistics.cells import Floats, Integers, day_of, encode, tally
 
@@ -42,6 +43,11 @@ class Rows:
     counts: tuple[int, ...]
     start: int
     sums: dict[str, Floats]
+
+    @property
+    def longest(self) -> slice:
+        """The rows of the longest window, which has those of all others."""
+        return slice(self.start, self.start + max(self.counts))
 
 
 @dataclass(frozen=True)
@@ -105,18 +111,39 @@ class Cells:
         return cell, user
 
 
+class _Codes:
+    """Codes of rows, numbered from 0 in the order in which they occur in windows.
+
+    Attributes:
+        code: of each row, from 0.
+    """
+
+    def __init__(self, code: Integers) -> None:
+        self.code = code
+        before = pd.Series(np.arange(len(code))).groupby(code, sort=False).shift(fill_value=-1)
+        self._before = before.to_numpy()
+        self._places = np.empty(int(code.max(initial=-1)) + 1, dtype=np.int64)
+
+    def numbered(self, rows: Rows) -> tuple[Integers, NDArray[np.bool_]]:
+        """The number of each row of the longest window, and whether it is the first to have it."""
+        code, first = self.code[rows.longest], self._before[rows.longest] < rows.start
+        present = code[first]
+        self._places[present] = np.arange(len(present))  # faster than any hashing
+        return self._places[code], first
+
+
 @dataclass(frozen=True)
 class _Level:
     """Users-in-a-cell of all days, for one way of rolling up.
 
     Attributes:
-        user: code of the user-in-a-cell of each row.
-        cell: code of the cell of each user-in-a-cell.
+        users: of rows.
+        cells: of rows.
         labels: code of each cell's label, by column of ``CELL``.
     """
 
-    user: Integers
-    cell: Integers
+    users: _Codes
+    cells: _Codes
     labels: dict[str, Integers]
 
 
@@ -144,7 +171,6 @@ class UserDays:
         }
         self._sums = {name: frame[name].to_numpy(dtype=float)[order] for name in SUMS}
         self._days = frame["day"].to_numpy().astype("datetime64[D]")[order]
-        self._places = np.empty(len(frame), dtype=np.int64)
         self._levels: dict[frozenset[str], _Level] = {}
 
     def rows(self, day: date, lengths: Sequence[int]) -> Rows:
@@ -171,17 +197,19 @@ class UserDays:
             rolled: columns of ``CELL`` over which they are summed up.
         """
         level = self._level(rolled)
-        longest = slice(rows.start, rows.start + max(rows.counts))
-        user, present = _renumbered(level.user[longest], self._places)
-        cell, cells = _renumbered(level.cell[present], self._places)
+        user, new_user = level.users.numbered(rows)
+        cell, new_cell = level.cells.numbered(rows)
         # Numbers are given in order, so those of a shorter window are the first ones.
-        users = [int(user[:count].max(initial=-1)) + 1 for count in rows.counts]
-        sizes = [int(cell[:count].max(initial=-1)) + 1 for count in users]
+        users, sizes = (
+            [int(np.count_nonzero(new[:count])) for count in rows.counts]
+            for new in (new_user, new_cell)
+        )
+        cells = level.cells.code[rows.longest][new_cell]
         return Cells(
             codes={name: _one_by_one(code[cells], sizes) for name, code in level.labels.items()},
             names=self.names,
             days=np.repeat(rows.lengths, sizes),
-            cell=_numbered_on(cell, users, sizes),
+            cell=_numbered_on(cell[new_user], users, sizes),
             user=_numbered_on(user, rows.counts, users),
             rows=rows.sums,
             is_ambiguous=self._ambiguous,
@@ -198,7 +226,7 @@ class UserDays:
                 else self._codes[name][first]
                 for name in CELL
             }
-            self._levels[rolled] = _Level(users, cells[first_of(users)], labels)
+            self._levels[rolled] = _Level(_Codes(users), _Codes(cells), labels)
         return self._levels[rolled]
 
 
@@ -230,20 +258,6 @@ def first_of(code: Integers) -> Integers:
     found = np.empty(int(code.max(initial=-1)) + 1, dtype=np.int64)
     found[code[::-1]] = np.arange(len(code))[::-1]
     return found
-
-
-def _renumbered(code: Integers, places: Integers) -> tuple[Integers, Integers]:
-    """Numbers from 0 in the order in which codes occur, and the code of each.
-
-    Args:
-        code: non-negative codes.
-        places: room for a number at each code, which is written over; faster than any hashing.
-    """
-    rows = np.arange(len(code))
-    places[code[::-1]] = rows[::-1]  # the first row of a code is written last
-    first = places[code]
-    new = first == rows
-    return (np.cumsum(new) - 1)[first], code[new]
 
 
 def _one_by_one(values: Integers, counts: Sequence[int]) -> Integers:
