@@ -92,7 +92,7 @@ def limited(case: str, figure: Rate | Share, target: float, stretch: float) -> R
 
 
 def rows(of: Simulated) -> Iterator[Row]:
-    """Rows 1 to 15 of the design, and what belongs beside them."""
+    """Rows 1 to 15 of the design."""
     at = CHANGE_DAY
     yield limited(
         "1 no change: false pages a year, upper limit", false_pages(of["quiet"]), 0.05, 0.03
@@ -136,8 +136,16 @@ def rows(of: Simulated) -> Iterator[Row]:
         "15 extra labels in row 1", f"{share:.1%} ± {1.96 * error:.1%}",
         "12%", share <= 0.12, "8%", share <= 0.08,
     )  # fmt: skip
+
+
+def beside(of: Simulated) -> Iterator[Row]:
+    """What nothing was aimed at: over-correction, and data that come late."""
+    at = CHANGE_DAY
     for name in ("-3", "-5"):
         yield delayed(f"{name.replace('-', '−')} points", page_delay(of[name], at, direction=1))
+    late = "5 % of messages two days late"
+    yield Row(f"{late}, no change: false pages a year, upper limit", false_pages(of["late"]))
+    yield delayed(f"{late}, +5 points", page_delay(of["late, +5"], at))
 
 
 def intervals(seed: int, replications: int, years: int) -> Iterator[Row]:
@@ -199,10 +207,9 @@ def quiet_year(outcome: Outcome) -> str:
 def report(of: Simulated, installations: int) -> str:
     """The table of the design's rows and what stands below it."""
     seed, replicates = of.seed, of.replicates
-    found = list(rows(of))
     years = max(min(interval_coverage.YEARS, replicates), 5)
     windows = min(interval_coverage.REPLICATIONS, replicates)
-    found[-2:-2] = list(intervals(seed, windows, years))
+    found = [*rows(of), *intervals(seed, windows, years), *beside(of)]
     header = "case | figure [95 % limits] | target | met | stretch | met"
     told = table(header, [row.cells() for row in found])
     below = [quiet_year(of["quiet"]) + ".", installation(seed, installations)]

@@ -44,14 +44,18 @@ CHANGED = {
     "-5": Scenario(change_day=CHANGE_DAY, rise=-0.05),
 }
 QUIET = {"quiet": Scenario(), "day effects": Scenario(effect_deviation=0.0054)}
+LATE = {
+    "late": Scenario(late_share=0.05, late_days=2),
+    "late, +5": Scenario(change_day=CHANGE_DAY, rise=0.05, late_share=0.05, late_days=2),
+}
 
 
-SCENARIOS = QUIET | CHANGED
+SCENARIOS = QUIET | CHANGED | LATE  # a case's seed is its place: new ones come last
 
 
 def days_of(name: str) -> int:
     """Length of a case, baseline included."""
-    return CHANGE_DAY + AFTER if name in CHANGED else BASELINE_DAYS + YEAR
+    return BASELINE_DAYS + YEAR if SCENARIOS[name].change_day is None else CHANGE_DAY + AFTER
 
 
 def seed_of(name: str, seed: int) -> tuple[int, int]:
@@ -72,7 +76,7 @@ class Simulated:
     def at(self, name: str, run_length: float) -> Outcome:
         """The same at another stated run length, in years."""
         if (name, run_length) not in self._found:
-            series = self.replicates * (NULL if name in QUIET else 1)
+            series = self.replicates * (NULL if SCENARIOS[name].change_day is None else 1)
             print(f"{series} of {name}, stated {run_length:g} years ...", flush=True)
             self._found[name, run_length] = run_years(
                 SCENARIOS[name],

@@ -53,6 +53,8 @@ class Scenario:
         false_positives_shift: change of the false positive rate.
         sentinels_see: the judge errs on sentinels as it does on traffic, also after the change.
         mix_tilt: by how much each segment grows; empty: the mix stays.
+        late_share: of a day's messages that come later, whatever they say.
+        late_days: how many days later; the day is then built again.
     """
 
     prevalence: float = 0.10
@@ -79,6 +81,8 @@ class Scenario:
     false_positives_shift: float = 0.0
     sentinels_see: bool = True
     mix_tilt: tuple[float, ...] = ()
+    late_share: float = 0.0
+    late_days: int = 0
 
     def __post_init__(self) -> None:
         for complaint in complaints(self):
@@ -197,7 +201,8 @@ def complaints(scenario: Scenario) -> list[str]:
     found = [
         f"{field.name} must not be negative"
         for field in fields(scenario)
-        if field.name in {"effect_deviation", "ramp", "sentinels", "fewest", "change_day"}
+        if field.name
+        in {"effect_deviation", "ramp", "sentinels", "fewest", "change_day", "late_days"}
         and (getattr(scenario, field.name) or 0) < 0
     ]
     count = scenario.segments
@@ -213,6 +218,10 @@ def complaints(scenario: Scenario) -> list[str]:
         found.append("gold must not be negative")
     if not 0 < scenario.weekday_volume < 1 / (1 - WEEKEND_SHARE):
         found.append("weekday_volume must leave something for weekends")
+    if not 0 <= scenario.late_share < 1 or bool(scenario.late_share) != bool(scenario.late_days):
+        found.append(
+            "late_share must be at least 0 and below 1, with late_days where it is above 0"
+        )
     if not 0 <= scenario.effect_correlation < 1:
         found.append("effect_correlation must be at least 0 and below 1")
     if scenario.segment is not None and not 0 <= scenario.segment < count:

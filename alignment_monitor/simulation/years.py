@@ -4,7 +4,7 @@ Here belong: what a day shows, and what the detector says of it. Here does not b
 (``scenario``), or what is concluded from many years.
 
 Messages are independent; counts are of effective messages: users who send several are the design
-effect. Labels are of the day's messages, without replacement, and right. Nothing comes late.
+effect. Labels are of the messages that are there on the day, without replacement, and right.
 """
 
 from dataclasses import dataclass, replace
@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alignment_monitor.detection.baseline import Mask
-from alignment_monitor.detection.day import Budget, Day
+from alignment_monitor.detection.day import Budget
 from alignment_monitor.detection.engine import Engine
-from alignment_monitor.detection.gold import Labels
 from alignment_monitor.detection.tiers import BURST
+from alignment_monitor.simulation.daily import Gold, Traffic, figures, on_time
+from alignment_monitor.simulation.rebuilding import Rebuilding
 from alignment_monitor.simulation.scenario import EDGE, Scenario, day_effects, paths
 from alignment_monitor.statistics.cells import Floats, Integers
 
@@ -26,51 +27,6 @@ LOG_JUDGE = 7.6
 """log A of the judge's charts where nothing else is said: 5.5 years for each of the four."""
 
 
-@dataclass(frozen=True)
-class Traffic:
-    """A day's verdicts; arrays over replicates.
-
-    Attributes:
-        weekend: kind of the day.
-        n: effective messages judged, replicate x segment.
-        flagged: of them with the event by verdict.
-        sentinels: judged, replicate x (positive, negative).
-        sentinels_flagged: of them with the event by verdict.
-        truth: true rate, replicate x segment.
-        by_verdict: share of true events among those flagged and those not, one more axis.
-    """
-
-    weekend: bool
-    n: Integers
-    flagged: Integers
-    sentinels: Integers
-    sentinels_flagged: Integers
-    truth: Floats
-    by_verdict: Floats
-
-    @property
-    def strata(self) -> Integers:
-        """Messages by replicate x segment x verdict (event, none)."""
-        return np.stack([self.flagged, self.n - self.flagged], axis=-1)
-
-
-@dataclass(frozen=True)
-class Gold:
-    """A day's labels, replicate x segment x verdict (event, none).
-
-    Attributes:
-        n: labels.
-        y: events among them.
-        probability: with which such a message was labelled.
-        burst: labels that belong to a burst, by replicate.
-    """
-
-    n: Integers
-    y: Integers
-    probability: Floats
-    burst: Integers
-
-
 class Years:
     """Replicates of a scenario, drawn day by day in step."""
 
@@ -79,8 +35,8 @@ class Years:
     ) -> None:
         self.scenario, self.replicates = scenario, replicates
         self.paths = paths(scenario, days)
-        # Labels have a stream of their own: what is labelled does not change what is judged.
-        self._rng, self._labels_rng = rng.spawn(2)
+        # Streams of their own: what is labelled or late does not change what is judged.
+        self._rng, self._labels_rng, self._late_rng = rng.spawn(3)
         self._effects = day_effects(scenario, self._rng, replicates, days)
         self._day = 0
 
@@ -107,11 +63,15 @@ class Years:
             np.stack(events, axis=-1),
         )
 
+    def on_time(self, traffic: Traffic) -> Traffic:
+        """The part of a day that does not come late."""
+        return on_time(traffic, self.scenario.late_share, self._late_rng)
+
     def label(self, traffic: Traffic, burst: Mask, segment: Integers) -> Gold:
         """Label the day's regular sample, and bursts that were asked for, if people label at all.
 
         Args:
-            traffic: the day.
+            traffic: the day, as far as it is there.
             burst: replicates with a burst, of messages without a label yet.
             segment: where the burst is drawn, by replicate; negative: everywhere.
         """
@@ -150,7 +110,7 @@ class Outcome:
     """What the detector said; replicate x day, and direction (up, down) where it has one.
 
     Attributes:
-        page: MODEL pages, replicate x day x direction.
+        page: MODEL pages, replicate x day x direction, on the day on which they are told.
         ticket: episodes that labels contradicted.
         unresolved: episodes that labels left open.
         indeterminate: episodes without labels whose change may be the judge's.
@@ -229,7 +189,7 @@ def batch_rng(seed: int | tuple[int, ...], start: int) -> np.random.Generator:
 
 def _monitored(years: Years, days: int, budgets: Budget, baseline_days: int) -> Outcome:
     replicates, scenario = years.replicates, years.scenario
-    engine = Engine(replicates, scenario.segments, budgets)
+    engine = Rebuilding(Engine(replicates, scenario.segments, budgets), scenario.late_days)
     verdicts = {
         name: np.zeros((replicates, days, 2), dtype=bool)
         for name in ("page", "ticket", "unresolved", "indeterminate", "opened")
@@ -238,64 +198,23 @@ def _monitored(years: Years, days: int, budgets: Budget, baseline_days: int) -> 
     labels, burst_labels = (np.zeros((replicates, days), dtype=np.int64) for _ in range(2))
     wanted, segment = np.zeros(replicates, dtype=bool), np.full(replicates, -1)
     for day in range(days):
-        traffic = years.next_day()
-        gold = years.label(traffic, wanted, segment)
+        whole = years.next_day()
+        seen = years.on_time(whole)
+        gold = years.label(seen, wanted, segment)
         young = np.full(replicates, day < baseline_days)
-        told = engine.step(figures(scenario, traffic, gold, young, wanted))
+        then = figures(scenario, seen, gold, young, wanted)
+        complete = then
+        if scenario.late_share:
+            later = figures(scenario, whole, gold, young, wanted)
+            complete = replace(later, labels=then.labels)
+        told, verdicts["page"][:, day] = engine.step(then, complete)
         bursts[:, day], burst_labels[:, day] = wanted, gold.burst
         labels[:, day] = gold.n.sum(axis=(1, 2)) - gold.burst
         judge[:, day] = told.judge.newly
-        for name, found in verdicts.items():
-            found[:, day] = getattr(told.verdict, name)
+        for name in ("ticket", "unresolved", "indeterminate", "opened"):
+            verdicts[name][:, day] = getattr(told.verdict, name)
         wanted, segment = told.wanted, told.segment
     return Outcome(
         **verdicts, judge=judge, burst=bursts, labels=labels, burst_labels=burst_labels,
         baseline_days=baseline_days,
     )  # fmt: skip
-
-
-def figures(scenario: Scenario, traffic: Traffic, gold: Gold, young: Mask, burst: Mask) -> Day:
-    """A day as the detector takes it: the whole at the scenario's mix, then the segments."""
-    n = traffic.n
-    some = n > 0
-    mix = np.where(some, scenario.shares, 0.0)
-    mix = mix / mix.sum(axis=1, keepdims=True)
-    rate = traffic.flagged / np.maximum(n, 1)
-    whole = (mix * rate).sum(axis=1, keepdims=True)
-    effective = 1 / (mix**2 / np.maximum(n, 1)).sum(axis=1, keepdims=True)
-    blank = np.where(some, 1.0, np.nan)
-    return Day(
-        rate=np.concatenate([whole, rate * blank], axis=1),
-        n=np.concatenate([effective, n * blank], axis=1),
-        weekend=traffic.weekend,
-        young=young,
-        watched=~young,
-        flagged=traffic.sentinels_flagged.astype(float),
-        sentinels=traffic.sentinels.astype(float),
-        labels=labels_of(traffic, gold, mix, np.concatenate([whole, rate], axis=1)),
-        burst=burst,
-    )
-
-
-def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labels:
-    """Labels by segment and verdict, each worth mix over traffic over its probability.
-
-    Args:
-        traffic: the day.
-        gold: its labels.
-        mix: shares of the segments that rates are standardised to, replicate x segment.
-        shares: share of events among verdicts by view.
-    """
-    replicates, segments = traffic.n.shape
-    worth = mix * gold.n.sum(axis=(1, 2))[:, None] / np.maximum(traffic.n, 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.where(gold.probability > 0, worth[..., None] / gold.probability, 0.0)
-    cells = np.arange(2 * segments)
-    return Labels(
-        n=gold.n.reshape(replicates, -1).astype(float),
-        y=gold.y.reshape(replicates, -1).astype(float),
-        scale=scale.reshape(replicates, -1),
-        stratum=np.broadcast_to(cells % 2, (replicates, len(cells))),
-        segment=np.broadcast_to(cells // 2, (replicates, len(cells))),
-        shares=shares,
-    )

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.tiers import BURST
+from alignment_monitor.simulation.daily import figures
+from alignment_monitor.simulation.rebuilding import Rebuilding
 from alignment_monitor.simulation.scenario import (
     MIX_TILT,
     SHARES,
@@ -16,7 +19,7 @@ from alignment_monitor.simulation.scenario import (
     day_effects,
     paths,
 )
-from alignment_monitor.simulation.years import Years, budget, figures, run_years
+from alignment_monitor.simulation.years import Years, budget, run_years
 
 NOBODY = (np.zeros(400, dtype=bool), np.full(400, -1))
 
@@ -201,6 +204,8 @@ def test_a_change_is_where_it_is_said_to_be():
         ("segment_rise", {"segment_rise": 0.1}),
         ("change_day", {"change_day": -1}),
         ("gold", {"gold": (-1, 5)}),
+        ("late_share", {"late_share": 0.1}),
+        ("late_days", {"late_share": 0.1, "late_days": -1}),
     ],
 )
 def test_an_impossible_scenario_is_refused_by_the_name_of_its_field(field, changes):
@@ -275,3 +280,57 @@ def test_a_budget_is_shared_by_directions_and_series():
     alone, many = budget(1, 5.0), budget(3, 5.0, together=96)
     assert np.exp(alone.log_page) == pytest.approx(365.25 * 5 * 2)
     assert np.exp(many.log_page - alone.log_page) == pytest.approx([96] * 3)
+
+
+def test_what_comes_late_is_late_whatever_it_says_and_nothing_else_is_drawn_otherwise():
+    years, plain = years_of(Scenario(late_share=0.3, late_days=2)), years_of(Scenario())
+    lost, of = np.zeros(2), np.zeros(2)
+    for _ in range(20):
+        whole = years.next_day()
+        assert (whole.flagged == plain.next_day().flagged).all()
+        seen = years.on_time(whole)
+        late = whole.strata - seen.strata
+        assert (late >= 0).all()
+        assert (seen.sentinels_flagged == whole.sentinels_flagged).all()
+        assert (years.label(seen, *NOBODY).n <= seen.strata).all()
+        lost, of = lost + late.sum(axis=(0, 1)), of + whole.strata.sum(axis=(0, 1))
+    for verdict in (0, 1):
+        assert plausible(lost[verdict], of[verdict], 0.3)
+
+
+@pytest.fixture
+def known_days():
+    """Days of twenty series with a rise, as they are known at last."""
+    scenario = Scenario(change_day=35, rise=0.15)
+    years, quiet = years_of(scenario, replicates=20, days=42), np.zeros(20, dtype=bool)
+    found = []
+    for day in range(42):
+        traffic = years.next_day()
+        gold = years.label(traffic, quiet, np.full(20, -1))
+        found.append(figures(scenario, traffic, gold, np.full(20, day < 28), quiet))
+    return found
+
+
+@pytest.mark.parametrize("late_days", [0, 2])
+def test_where_nothing_is_lacking_building_again_changes_no_decision(known_days, late_days):
+    plain = Engine(20, len(SHARES), budget(20, 20.0))
+    rebuilding = Rebuilding(Engine(20, len(SHARES), budget(20, 20.0)), late_days)
+    pages = np.zeros((2, 20, 2), dtype=int)
+    for day in known_days:
+        told, (again, paged) = plain.step(day), rebuilding.step(day, day)
+        assert np.array_equal(told.judged, again.judged)
+        assert np.array_equal(told.verdict.page, again.verdict.page)
+        pages += [told.verdict.page, paged]
+    assert pages[0, :, 0].mean() > 0.8
+    assert np.array_equal(*pages)
+
+
+def test_what_was_lacking_shows_on_its_days_and_leaves_no_trace_when_it_has_come(known_days):
+    plain = Engine(20, len(SHARES), budget(20, 20.0))
+    rebuilding = Rebuilding(Engine(20, len(SHARES), budget(20, 20.0)), 2)
+    for number, day in enumerate(known_days):
+        lacking = replace(day, rate=day.rate + 0.2) if number in (33, 34) else day
+        told, (again, _) = plain.step(day), rebuilding.step(lacking, day)
+        same = np.array_equal(told.judged, again.judged)
+        # The day after its two days of lateness has all data of both.
+        assert same == (number not in (33, 34, 35)), number

@@ -1,0 +1,122 @@
+"""What one simulated day shows, and how the detector takes it.
+
+Here belong: verdicts and labels of a day for many replicates, and the part of them that is there on
+the day itself. Here does not belong: how they are drawn (``years``).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alignment_monitor.detection.baseline import Mask
+from alignment_monitor.detection.day import Day
+from alignment_monitor.detection.gold import Labels
+from alignment_monitor.simulation.scenario import Scenario
+from alignment_monitor.statistics.cells import Floats, Integers
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """A day's verdicts; arrays over replicates.
+
+    Attributes:
+        weekend: kind of the day.
+        n: effective messages judged, replicate x segment.
+        flagged: of them with the event by verdict.
+        sentinels: judged, replicate x (positive, negative).
+        sentinels_flagged: of them with the event by verdict.
+        truth: true rate, replicate x segment.
+        by_verdict: share of true events among those flagged and those not, one more axis.
+    """
+
+    weekend: bool
+    n: Integers
+    flagged: Integers
+    sentinels: Integers
+    sentinels_flagged: Integers
+    truth: Floats
+    by_verdict: Floats
+
+    @property
+    def strata(self) -> Integers:
+        """Messages by replicate x segment x verdict (event, none)."""
+        return np.stack([self.flagged, self.n - self.flagged], axis=-1)
+
+
+@dataclass(frozen=True)
+class Gold:
+    """A day's labels, replicate x segment x verdict (event, none).
+
+    Attributes:
+        n: labels.
+        y: events among them.
+        probability: with which such a message was labelled.
+        burst: labels that belong to a burst, by replicate.
+    """
+
+    n: Integers
+    y: Integers
+    probability: Floats
+    burst: Integers
+
+
+def on_time(traffic: Traffic, late_share: float, rng: np.random.Generator) -> Traffic:
+    """The part of a day that is there on the day: late messages are late whatever they say.
+
+    Args:
+        traffic: the whole day.
+        late_share: probability of a message to come later.
+        rng: draws which.
+    """
+    if not late_share:
+        return traffic
+    late = rng.binomial(traffic.n, late_share)
+    flagged = rng.hypergeometric(traffic.flagged, traffic.n - traffic.flagged, late)
+    return replace(traffic, n=traffic.n - late, flagged=traffic.flagged - flagged)
+
+
+def figures(scenario: Scenario, traffic: Traffic, gold: Gold, young: Mask, burst: Mask) -> Day:
+    """A day as the detector takes it: the whole at the scenario's mix, then the segments."""
+    n = traffic.n
+    some = n > 0
+    mix = np.where(some, scenario.shares, 0.0)
+    mix = mix / mix.sum(axis=1, keepdims=True)
+    rate = traffic.flagged / np.maximum(n, 1)
+    whole = (mix * rate).sum(axis=1, keepdims=True)
+    effective = 1 / (mix**2 / np.maximum(n, 1)).sum(axis=1, keepdims=True)
+    blank = np.where(some, 1.0, np.nan)
+    return Day(
+        rate=np.concatenate([whole, rate * blank], axis=1),
+        n=np.concatenate([effective, n * blank], axis=1),
+        weekend=traffic.weekend,
+        young=young,
+        watched=~young,
+        flagged=traffic.sentinels_flagged.astype(float),
+        sentinels=traffic.sentinels.astype(float),
+        labels=labels_of(traffic, gold, mix, np.concatenate([whole, rate], axis=1)),
+        burst=burst,
+    )
+
+
+def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labels:
+    """Labels by segment and verdict, each worth mix over traffic over its probability.
+
+    Args:
+        traffic: the day.
+        gold: its labels.
+        mix: shares of the segments that rates are standardised to, replicate x segment.
+        shares: share of events among verdicts by view.
+    """
+    replicates, segments = traffic.n.shape
+    worth = mix * gold.n.sum(axis=(1, 2))[:, None] / np.maximum(traffic.n, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.where(gold.probability > 0, worth[..., None] / gold.probability, 0.0)
+    cells = np.arange(2 * segments)
+    return Labels(
+        n=gold.n.reshape(replicates, -1).astype(float),
+        y=gold.y.reshape(replicates, -1).astype(float),
+        scale=scale.reshape(replicates, -1),
+        stratum=np.broadcast_to(cells % 2, (replicates, len(cells))),
+        segment=np.broadcast_to(cells // 2, (replicates, len(cells))),
+        shares=shares,
+    )
