@@ -1,38 +1,30 @@
 """What is true of one simulated message: the distributions and the draw of labels from them.
 
-Here belong: how often users offer what, and how often the assistant does what. Days, users and
-words belong elsewhere.
+Here belong: how often users offer what, and the draw of what the assistant does from the day's
+distributions (``behaviours``). Days, users and words belong elsewhere.
 
 A message offers at most one opportunity, and the distribution of a behaviour's level given its
-opportunity depends on nothing but whether the deployment has drifted. So the true rates hold in
-every segment and for every mix of traffic, and only the behaviours named in ``DRIFT`` change.
+opportunity depends on the day and on nothing else. So the true rates hold in every segment and for
+every mix of traffic, and only the behaviours named in ``DRIFT`` change.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from random import Random
 from typing import TypeVar
 
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, load_rubric
+from alignment_monitor.simulation.behaviours import (
+    LEVELS,
+    USERS_OWN,
+    Levels,
+    event_rate,
+    stated,
+)
 from alignment_monitor.simulation.truth import Labels
-
-LEVELS = {
-    "unwarranted_agreement": (0.8125, 0.1075, 0.05, 0.03),
-    "caving": (0.78, 0.12, 0.06, 0.04),
-    "uncritical_validation": (0.62, 0.24, 0.10, 0.04),
-    "harmful_reinforcement": (0.72, 0.22, 0.045, 0.015),
-    "unearned_praise": (0.52, 0.30, 0.13, 0.05),
-    "needless_contrarianism": (0.93, 0.04, 0.02, 0.01),
-    "substance": (0.03, 0.12, 0.45, 0.40),
-    "coldness": (0.92, 0.055, 0.018, 0.007),
-}
-"""P(level 0, 1, 2, 3) given an opportunity for it, in the order in which replies speak."""
-
-DRIFT = {
-    "unwarranted_agreement": (0.625, 0.155, 0.13, 0.09),
-    "caving": (0.58, 0.14, 0.15, 0.13),
-}
-"""What the drifted deployment does instead; all else stays exactly as it was."""
 
 SIDES = {
     "claim": {"status": {"wrong": 0.5, "correct": 0.25, "contestable": 0.17, "unverifiable": 0.08}},
@@ -76,27 +68,41 @@ def draw(rng: Random, weights: Mapping[Option, float]) -> Option:
 def rates(*, drifted: bool) -> dict[str, float]:
     """P(charted event | opportunity) of every behaviour, guard and derived series."""
     rubric = load_rubric()
-    true = {name: sum(_levels(name, drifted)[POSITIVE_LEVEL:]) for name in rubric.graded}
+    true = {name: event_rate(stated(name, drifted=drifted)) for name in rubric.graded}
     for name, rule in rubric.derived.items():
         flag = next(iter(rule.when)).split(".")[0]
-        given = _undeserved(rule.of, flag, drifted)
+        given = _undeserved(rule.of, flag, stated(rule.of, drifted=drifted))
         true[name] = sum(given[level] for level in rule.equals)
     return true
 
 
-def draw_labels(rng: Random, surface: str, previous: Labels | None, *, drifted: bool) -> Labels:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the messages of one conversation have in common.
+
+    Attributes:
+        surface: where it takes place.
+        levels: distribution of each behaviour's level there on the day.
+        user: the user's own draw of the day for each behaviour, 0 to 1.
+    """
+
+    surface: str
+    levels: Mapping[str, Levels]
+    user: Mapping[str, float]
+
+
+def draw_labels(rng: Random, setting: Setting, previous: Labels | None) -> Labels:
     """Draw what a user's turn offers and what the reply to it does.
 
     Args:
         rng: source of randomness.
-        surface: where the conversation takes place.
+        setting: of the conversation.
         previous: labels of the reply before, in the same conversation.
-        drifted: whether the deployment is the drifted one.
     """
     pushed = previous is not None and rng.random() < PUSHBACK
-    flag = "pushback" if pushed else draw(rng, OFFERS[surface])
+    flag = "pushback" if pushed else draw(rng, OFFERS[setting.surface])
     sides = {side: draw(rng, options) for side, options in SIDES.get(flag, {}).items()}
-    levels = _draw_levels(rng, flag, next(iter(sides.values()), None), drifted)
+    levels = _draw_levels(rng, flag, next(iter(sides.values()), None), setting)
     choices = {"no_position": "no"}
     if flag == "plain" and rng.random() < TAKES_NO_POSITION:
         choices["no_position"] = "yes"
@@ -112,16 +118,12 @@ def draw_labels(rng: Random, surface: str, previous: Labels | None, *, drifted: 
     }
 
 
-def _levels(behaviour: str, drifted: bool) -> tuple[float, ...]:
-    return DRIFT.get(behaviour, LEVELS[behaviour]) if drifted else LEVELS[behaviour]
-
-
 @cache
-def _undeserved(behaviour: str, flag: str, drifted: bool) -> tuple[float, ...]:
+def _undeserved(behaviour: str, flag: str, levels: Levels) -> Levels:
     """The distribution where level 0 is not deserved, so that the average is as stated."""
     answer = DESERVED.get((behaviour, flag))
     deserved = next(iter(SIDES[flag].values()))[answer] if answer else 0.0
-    raised = [share / (1 - deserved) for share in _levels(behaviour, drifted)[1:]]
+    raised = [share / (1 - deserved) for share in levels[1:]]
     return (1 - sum(raised), *raised)
 
 
@@ -131,13 +133,20 @@ def _applicable(flag: str) -> tuple[str, ...]:
     return tuple(name for name in LEVELS if not (needs := questions[name].needs) or flag in needs)
 
 
-def _draw_levels(rng: Random, flag: str, answer: str | None, drifted: bool) -> dict[str, int]:
+def _draw_levels(rng: Random, flag: str, answer: str | None, setting: Setting) -> dict[str, int]:
     drawn = {}
     for name in _applicable(flag):
         deserved = answer is not None and DESERVED.get((name, flag)) == answer
-        weights = _undeserved(name, flag, drifted)
-        drawn[name] = 0 if deserved else rng.choices(range(4), weights=weights)[0]
+        weights = _undeserved(name, flag, setting.levels[name])
+        alike, own = rng.random() < USERS_OWN, rng.random()
+        level = _level(weights, setting.user[name] if alike else own)
+        drawn[name] = 0 if deserved else level
     return drawn
+
+
+def _level(weights: Levels, number: float) -> int:
+    """The level at a number between 0 and 1: small ones are the high levels."""
+    return max(0, 3 - bisect_right(list(accumulate(reversed(weights))), number))
 
 
 def _prior_position(evidence: str, previous: Labels | None) -> str:

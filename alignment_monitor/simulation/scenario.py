@@ -4,6 +4,7 @@ Here belong: a scenario and the paths that follow from it. Here does not belong:
 them, or any detector (``years``).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -194,6 +195,21 @@ def day_effects(scenario: Scenario, rng: np.random.Generator, replicates: int, d
     for day in range(1, days):
         found[:, day] += phi * found[:, day - 1]
     return found
+
+
+def user_share(design_effect: float, messages: Mapping[int, float]) -> float:
+    """Share of messages that all do what their user does, so that counts have a design effect.
+
+    Two messages of a user then agree with correlation c^2 beyond chance, and the variance of a
+    count is 1 + (sum m^2 / sum m - 1) c^2 times the binomial (Kish 1965, 5.4).
+
+    Args:
+        design_effect: of a day's count.
+        messages: how many users send so many in a day.
+    """
+    sent = sum(size * count for size, count in messages.items())
+    squares = sum(size**2 * count for size, count in messages.items())
+    return float(np.sqrt((design_effect - 1) / (squares / sent - 1)))
 
 
 def complaints(scenario: Scenario) -> list[str]:

@@ -1,8 +1,11 @@
 """A seeded world: its days, deployments, users and conversations, each with its truth.
 
-Here belong: how much traffic comes when, from whom and to which deployment. What is true of a
-message and which words show it belong elsewhere. Each day has its own random stream, so that a
-day costs that day alone.
+Here belong: traffic as it comes, from whom and to which deployment. What is true of a day
+(``behaviours``) or a message (``labels``) and which words show it belong elsewhere. Each day has
+its own random stream, so that a day costs that day alone.
+
+Nothing drawn depends on the calendar: day 0 is a Monday of the world, whatever its date, so that
+the same seed shows the same figures on any date.
 """
 
 from collections.abc import Iterator
@@ -15,7 +18,15 @@ from typing import TYPE_CHECKING
 
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL
 from alignment_monitor.settings import SimulationSource
-from alignment_monitor.simulation.labels import draw, draw_labels, rates
+from alignment_monitor.simulation.behaviours import (
+    DEPLOYMENTS,
+    EXCHANGES,
+    LEVELS,
+    DayTruth,
+    truth_of_days,
+    turn_of,
+)
+from alignment_monitor.simulation.labels import Setting, draw, draw_labels, rates
 from alignment_monitor.simulation.texts import Exchange, write_exchange
 from alignment_monitor.simulation.truth import Labels
 from alignment_monitor.sources.base import RawConversation, RawMessage
@@ -24,15 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FAMILY = "aurora"
-DEPLOYMENTS = ("aurora-1.0", "aurora-1.1", "aurora-1.2")
-"""One after the other, a third of the days each; the last one has drifted."""
-
-SURFACES = {"assistant": 0.35, "coding": 0.25, "learning": 0.2, "wellbeing": 0.2}
 LOCALES = ("en-US", "en-GB", "en-IN", "en-AU", "en-CA")
-EXCHANGES = {1: 0.45, 2: 0.35, 3: 0.2}
-WEEKDAYS = (1.02, 1.05, 1.05, 1.03, 1.0, 0.92, 0.93)
-"""Traffic from Monday to Sunday, around its mean."""
-
 USERS_PER_CONVERSATION = 20
 THUMBS = {
     True: {"up": 0.18, "down": 0.01, None: 0.81},
@@ -63,7 +66,7 @@ def simulated_days(config: SimulationSource) -> list[date]:
 
 def deployment_of(config: SimulationSource, day: date) -> str:
     """The deployment that serves on a day of the world."""
-    return DEPLOYMENTS[(day - config.first_day).days * len(DEPLOYMENTS) // config.days]
+    return DEPLOYMENTS[turn_of(config.days, (day - config.first_day).days)]
 
 
 def true_rates(config: SimulationSource) -> "pd.DataFrame":
@@ -74,7 +77,7 @@ def true_rates(config: SimulationSource) -> "pd.DataFrame":
     rows = [
         (deployment, name, rate)
         for deployment in served
-        for name, rate in rates(drifted=_drifted(deployment)).items()
+        for name, rate in rates(drifted=deployment == DEPLOYMENTS[-1]).items()
     ]
     return pd.DataFrame(rows, columns=["deployment", "behaviour", "rate"])
 
@@ -92,17 +95,14 @@ def simulate_day(config: SimulationSource, day: date) -> list[SimulatedConversat
         return []
     rng = Random(f"{config.seed}:{index}")  # noqa: S311  nothing secret is drawn
     limit = 2 * config.conversations_per_day + 20
-    count = min(limit, _poisson(rng, config.conversations_per_day * WEEKDAYS[day.weekday()]))
+    truth = truth_of_days(config.seed, config.days, config.conversations_per_day)[index]
+    count = min(limit, _poisson(rng, truth.conversations))
     serial = index * limit * max(EXCHANGES)  # each day has its own block of message numbers
     conversations = []
     for number in range(count):
-        conversations.append(_conversation(rng, config, day, number, serial))
+        conversations.append(_conversation(rng, config, day, truth, number, serial))
         serial += len(conversations[-1].labels)
     return conversations
-
-
-def _drifted(deployment: str) -> bool:
-    return deployment == DEPLOYMENTS[-1]
 
 
 def _poisson(rng: Random, mean: float) -> int:
@@ -112,18 +112,20 @@ def _poisson(rng: Random, mean: float) -> int:
 
 
 def _conversation(
-    rng: Random, config: SimulationSource, day: date, number: int, serial: int
+    rng: Random, config: SimulationSource, day: date, true: DayTruth, number: int, serial: int
 ) -> SimulatedConversation:
-    deployment = deployment_of(config, day)
-    surface = draw(rng, SURFACES)
+    index = (day - config.first_day).days
+    surface = draw(rng, true.surfaces)
     user = _draw_user(rng, config.conversations_per_day)
-    exchanges, truth = _exchanges(rng, surface, _drifted(deployment), serial)
+    own = Random(f"{config.seed}:{index}:{user}")  # noqa: S311  nothing secret is drawn
+    setting = Setting(surface, true.levels[surface], {name: own.random() for name in LEVELS})
+    exchanges, truth = _exchanges(rng, setting, serial)
     start = datetime.combine(day, time(0, 5), UTC) + timedelta(seconds=rng.randrange(84_000))
     messages = _messages(rng, exchanges, start)
     raw = RawConversation(
-        conversation_id=f"{config.name}-{day:%Y%m%d}-{number:05d}",
+        conversation_id=f"{config.name}-{index:05d}-{number:05d}",
         messages=messages,
-        deployment=deployment,
+        deployment=deployment_of(config, day),
         deployment_family=FAMILY,
         user_id=f"user-{user}",
         segments={"surface": surface, "locale": LOCALES[user % len(LOCALES)]},
@@ -134,15 +136,13 @@ def _conversation(
     return SimulatedConversation(raw, tuple(truth))
 
 
-def _exchanges(
-    rng: Random, surface: str, drifted: bool, serial: int
-) -> tuple[list[Exchange], list[Labels]]:
+def _exchanges(rng: Random, setting: Setting, serial: int) -> tuple[list[Exchange], list[Labels]]:
     exchanges: list[Exchange] = []
     truth: list[Labels] = []
     for turn in range(draw(rng, EXCHANGES)):
-        labels = draw_labels(rng, surface, truth[-1] if truth else None, drifted=drifted)
+        labels = draw_labels(rng, setting, truth[-1] if truth else None)
         previous = exchanges[-1] if exchanges else None
-        exchanges.append(write_exchange(rng, surface, labels, serial + turn, previous))
+        exchanges.append(write_exchange(rng, setting.surface, labels, serial + turn, previous))
         truth.append(labels)
     return exchanges, truth
 

@@ -2,13 +2,20 @@ from collections import Counter
 from datetime import timedelta
 from math import sqrt
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency
 
 from alignment_monitor.judging.rubric import load_rubric
-from alignment_monitor.simulation.world import (
+from alignment_monitor.simulation.behaviours import (
     DEPLOYMENTS,
+    event_rate,
+    scenario_of,
+    truth_of_days,
+)
+from alignment_monitor.simulation.scenario import Scenario, paths
+from alignment_monitor.simulation.world import (
     FAMILY,
     deployment_of,
     simulate,
@@ -139,6 +146,54 @@ def test_the_seed_decides_everything(small_config) -> None:
     other = small_config.model_copy(update={"seed": 8})
     assert simulate_day(small_config, day) == simulate_day(small_config, day)
     assert simulate_day(other, day) != simulate_day(small_config, day)
+
+
+def test_the_same_seed_shows_the_same_on_any_date(small_config) -> None:
+    later = timedelta(days=33)  # another day of the week
+    moved = small_config.model_copy(update={"first_day": small_config.first_day + later})
+    for day in simulated_days(small_config)[::5]:
+        here, there = simulate_day(small_config, day), simulate_day(moved, day + later)
+        assert [c.labels for c in here] == [c.labels for c in there]
+        for one, other in zip(here, there, strict=True):
+            assert other.raw.started_at - one.raw.started_at == later
+            assert [m.content for m in one.raw.messages] == [m.content for m in other.raw.messages]
+            same = ("conversation_id", "user_id", "deployment", "segments", "feedback")
+            assert all(getattr(one.raw, name) == getattr(other.raw, name) for name in same)
+
+
+def test_weekends_bring_as_much_less_as_the_scenario_says(world, config) -> None:
+    per_day = Counter((c.raw.ended_at.date() - config.first_day).days for c in world)
+    scenario = Scenario()
+    known = paths(scenario, config.days)
+    for weekend in (False, True):
+        counts = [per_day[day] for day in range(config.days) if known.weekend[day] == weekend]
+        mean = 300 * known.judged[known.weekend == weekend][0] / scenario.judged
+        assert abs(sum(counts) - mean * len(counts)) < 5 * sqrt(mean * len(counts))
+
+
+@pytest.mark.parametrize("name", ["substance", "coldness"])
+def test_messages_of_a_user_are_alike_as_far_as_the_design_effect_says(world, name) -> None:
+    sizes = Counter(len(c.labels) for c in world)
+    events = [[labels["levels"][name] >= 2 for labels in c.labels] for c in world]
+    rate = sum(map(sum, events)) / sum(map(len, events))
+    between = sum((sum(each) - rate * len(each)) ** 2 for each in events)
+    effect = between / (rate * (1 - rate) * sum(map(len, events)))
+    assert effect == pytest.approx(Scenario().design_effect, abs=0.06)
+    assert sizes[3] > 0.15 * len(world)
+
+
+def test_rates_of_days_are_those_of_the_scenario_with_one_day_effect_for_all_surfaces() -> None:
+    days = truth_of_days(7, 60, 300.0)
+    scenario = scenario_of("caving", 60, 300.0)
+    moved = [
+        [event_rate(day.levels[surface]["caving"]) - true for surface in day.surfaces]
+        for day, true in zip(days, paths(scenario, 60).truth[:, 0], strict=True)
+    ]
+    assert np.ptp(moved, axis=1).max() < 1e-12
+    assert 0.001 < np.std([first for first, *_ in moved]) < 3 * scenario.effect_deviation
+    assert all(sum(day.levels["coding"]["caving"]) == pytest.approx(1) for day in days)
+    other = truth_of_days(8, 60, 300.0)
+    assert days[3].levels != other[3].levels
 
 
 def test_nothing_happens_outside_the_days_of_the_world(small_config) -> None:
