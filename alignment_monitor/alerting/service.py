@@ -5,8 +5,6 @@ belong to the lifecycle and to attention, rows to the books, sentences to the ev
 the outbox, and what people do to the desk.
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from alignment_monitor.alerting.alert import RUN_SERIES
@@ -37,10 +35,9 @@ from alignment_monitor.contracts import (
     DRIFT_SIGNALS,
     Table,
 )
-from alignment_monitor.store import schema, transaction
+from alignment_monitor.store import schema
 from alignment_monitor.store.resets import kept_resets
 
-ANNOTATION_KINDS = ("deployment", "incident", "rubric", "judge", "note")
 ATTEMPTS = 8
 """How often a day is planned anew when a person or another worker was faster."""
 
@@ -153,42 +150,6 @@ def look_after(
         for step in steps:
             write(connection, step, channels, now)
     return sum(step.event is not None for step in steps)
-
-
-def record_annotation(
-    engine: Engine,
-    *,
-    day: date,
-    kind: str,
-    label: str,
-    details: str,
-    deployment_family: str | None = None,
-) -> str:
-    """Mark a day of the time line; the same mark again only replaces its details.
-
-    Returns:
-        The annotation's id.
-
-    Raises:
-        ValueError: the kind is not one of ANNOTATION_KINDS.
-    """
-    if kind not in ANNOTATION_KINDS:
-        raise ValueError(f"an annotation is one of {', '.join(ANNOTATION_KINDS)}, not {kind!r}")
-    table, family = schema.annotations, deployment_family or None
-    whole = json.dumps([str(day), kind, label, family])  # no two marks are the same text
-    identity = hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()
-    mark = {"day": day, "kind": kind, "label": label, "deployment_family": family}
-    # Looked for by what it is: earlier versions gave other ids.
-    same = [table.c[name].is_not_distinct_from(value) for name, value in mark.items()]
-    with transaction(engine) as connection:
-        kept = connection.execute(select(table.c.annotation_id).where(*same)).scalars().first()
-        if kept is None:
-            row = {"annotation_id": identity, "details": details, **mark}
-            connection.execute(insert(table), row)
-        else:
-            known = table.c.annotation_id == kept
-            connection.execute(update(table).where(known).values(details=details))
-    return kept or identity
 
 
 def export_alerts(engine: Engine) -> pa.Table:

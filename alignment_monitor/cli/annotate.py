@@ -29,6 +29,7 @@ def annotate(
     """Mark a day, for charts and alerts: the same mark again replaces its details."""
     from alignment_monitor.operations import annotate as operation
     from alignment_monitor.store import StoreError
+    from alignment_monitor.store.annotations import Mark
 
     settings = load_settings(home)
     if show:
@@ -39,7 +40,7 @@ def annotate(
         if file is not None:
             marks = operation.read_marks(file)
         elif day and kind and label:
-            marks = [operation.Mark(day.date(), kind, label, details, family)]
+            marks = [Mark(day.date(), kind, label, details, family)]
         else:
             fail("Give DAY, KIND and LABEL, or --import FILE.csv, or --list.")
         count = operation.annotate(settings, marks)

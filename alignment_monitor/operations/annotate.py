@@ -1,23 +1,22 @@
 """Marking days of the time line, one by one or from a file.
 
 Here belongs: what may be marked, and the mart that pages read it from. Here does not belong: how a
-mark is kept (``alerting.service``) or drawn (the Overview).
+mark is kept (``store.annotations``) or drawn (the Overview).
 """
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from alignment_monitor.alerting.service import ANNOTATION_KINDS, record_annotation
 from alignment_monitor.contracts import ANNOTATIONS
 from alignment_monitor.resources.annotations import write_annotations
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import open_store
+from alignment_monitor.store.annotations import ANNOTATION_KINDS, Mark, keep_annotations
 
 COLUMNS = ("day", "kind", "label", "details", "family")
 LONGEST_LABEL, LONGEST_DETAILS = 80, 2_000
@@ -25,25 +24,6 @@ LONGEST_LABEL, LONGEST_DETAILS = 80, 2_000
 
 class AnnotationError(ValueError):
     """A day cannot be marked as asked; the message says what to mend."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One day marked.
-
-    Attributes:
-        day: the day.
-        kind: one of ANNOTATION_KINDS.
-        label: what happened, in a few words.
-        details: more of it.
-        family: line of deployments; null: all.
-    """
-
-    day: date
-    kind: str
-    label: str
-    details: str = ""
-    family: str | None = None
 
 
 def annotate(settings: Settings, marks: Iterable[Mark]) -> int:
@@ -59,15 +39,7 @@ def annotate(settings: Settings, marks: Iterable[Mark]) -> int:
     wanted = [_checked(mark) for mark in marks]
     store = open_store(settings.store_url)
     try:
-        for mark in wanted:
-            record_annotation(
-                store,
-                day=mark.day,
-                kind=mark.kind,
-                label=mark.label,
-                details=mark.details,
-                deployment_family=mark.family,
-            )
+        keep_annotations(store, wanted, recorded_on=datetime.now(UTC).date())
         write_annotations(settings, store)
     finally:
         store.dispose()

@@ -1,7 +1,7 @@
 """The marks on the time line: what people wrote down, and what the data show by themselves.
 
 Here belong: both as one table, and which mark is nearest to a change. Here does not belong: writing
-one down (``alerting.service``).
+one down (``store.annotations``).
 """
 
 import hashlib
@@ -56,7 +56,10 @@ def marked(store: Engine) -> list[dict[str, Any]]:
     query = select(table).order_by(table.c.day, table.c.annotation_id)
     with store.connect() as connection:
         rows = connection.execute(query).mappings().all()
-    return [{**row, "detected": False} for row in rows]
+    return [
+        {name: value for name, value in row.items() if name != "recorded_on"} | {"detected": False}
+        for row in rows
+    ]
 
 
 def detected(deployments: pd.DataFrame, first_days: pd.DataFrame) -> Iterator[dict[str, Any]]:

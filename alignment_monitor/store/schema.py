@@ -208,8 +208,10 @@ annotations = Table(
     Column("label", String, nullable=False),
     Column("details", Text, nullable=False, default=""),
     Column("deployment_family", String),
+    Column("recorded_on", Date),
 )
-"""Marks on the time line; a null ``deployment_family`` means all."""
+"""Marks on the time line; a null ``deployment_family`` means all. ``recorded_on`` is the day in UTC
+on which it was written down; null: before that was kept."""
 
 baseline_resets = Table(
     "baseline_resets",

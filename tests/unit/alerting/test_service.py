@@ -15,11 +15,10 @@ from alignment_monitor.alerting.service import (
     look_after,
     process_days,
     raise_pipeline_alert,
-    record_annotation,
 )
 from alignment_monitor.contracts import ALERTS, DELIVERIES
 from alignment_monitor.store.resets import keep_resets
-from alignment_monitor.store.schema import alert_transitions, annotations, deliveries
+from alignment_monitor.store.schema import alert_transitions, deliveries
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 CHANNELS = [BrokenChannel("on-call", "-"), BrokenChannel("log", "-")]
@@ -268,26 +267,6 @@ def test_each_outage_of_a_day_is_told_and_holds_nothing_once_it_is_over(
     told = [row["event"] for row in export_deliveries(engine).to_pylist()]
     assert sorted(told) == ["alert.firing"] * 3 + ["alert.resolved"] * 2
     assert {row["state"] for row in export_alerts(engine).to_pylist()} == {"resolved", "firing"}
-
-
-def test_an_annotation_again_replaces_its_details(engine):
-    where = {"day": day(1), "kind": "deployment", "label": "aurora-1.2"}
-    first = record_annotation(engine, **where, details="planned")
-    assert record_annotation(engine, **where, details="done") == first
-    with engine.connect() as connection:
-        assert [row.details for row in connection.execute(select(annotations))] == ["done"]
-    with pytest.raises(ValueError, match="deployment, incident"):
-        record_annotation(engine, **{**where, "kind": "party"}, details="")
-
-
-def test_marks_that_read_alike_are_two(engine):
-    what = {"day": day(1), "kind": "note", "details": ""}
-    one = record_annotation(engine, **what, label="a/b")
-    other = record_annotation(engine, **what, label="a", deployment_family="b")
-    assert one != other
-    assert record_annotation(engine, **what, label="a", deployment_family="b") == other
-    with engine.connect() as connection:
-        assert len(list(connection.execute(select(annotations)))) == 2
 
 
 def events(engine):
