@@ -23,6 +23,9 @@ from alignment_monitor.settings import Settings
 from alignment_monitor.store import schema, transaction
 
 _LOCK = 0x616C657274  # any number that no other application on the server uses
+UNHEARD = "nobody is told: no channel takes it"
+"""What is kept in place of what would have been told."""
+
 _ALERTS = schema.alerts
 _COLUMNS = [_ALERTS.c[item.name] for item in fields(Alert)]
 
@@ -107,13 +110,16 @@ def write(
         same = _ALERTS.c.alert_id == alert.alert_id
         connection.execute(update(_ALERTS).where(same).values(values))
     if transition.recorded:
-        _record(connection, transition, now)
         last = evidence_of(connection, alert)
-        enqueue(connection, transition, channels, evidence=last, now=now)
+        queued = enqueue(connection, transition, channels, evidence=last, now=now)
+        _record(connection, transition, now, heard=queued > 0)
 
 
-def _record(connection: Connection, transition: Transition, now: datetime) -> None:
+def _record(connection: Connection, transition: Transition, now: datetime, *, heard: bool) -> None:
     before = transition.before
+    # That it is acknowledged is told to few receivers, if any: their deliveries say so.
+    event = None if transition.event == ACKNOWLEDGED else transition.event
+    unheard = (UNHEARD,) if event and not heard else ()
     row = {
         "alert_id": transition.after.alert_id,
         "at": now,
@@ -121,9 +127,8 @@ def _record(connection: Connection, transition: Transition, now: datetime) -> No
         "to_state": transition.after.state,
         "day": transition.day,
         "who": transition.who,
-        "note": transition.note,
-        # That it is acknowledged is told to few receivers, if any: their deliveries say so.
-        "event": None if transition.event == ACKNOWLEDGED else transition.event,
+        "note": "; ".join(filter(None, (*unheard, transition.note))),
+        "event": event if heard else None,
     }
     connection.execute(insert(schema.alert_transitions), row)
 

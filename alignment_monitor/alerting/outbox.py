@@ -68,16 +68,19 @@ def enqueue(
     *,
     evidence: dict[str, Any],
     now: datetime,
-) -> None:
+) -> int:
     """Queue what a transition has to tell, in the caller's transaction.
 
     Every channel is told that the rules choose, and every one that was told of the alert before:
     who knows of a beginning must learn of the end, also where a rule looks at the severity. That
     somebody looks after it is told only to those of the latter that act on it: it calls nobody.
+
+    Returns:
+        How many channels are told.
     """
-    alert, event = transition.after, transition.event
+    alert, event, queued = transition.after, transition.event, 0
     if event is None:
-        return
+        return queued
     text = body(transition, evidence, now)
     known = select(deliveries.c.channel).where(deliveries.c.alert_id == alert.alert_id)
     told: set[str] = set(connection.execute(known).scalars())
@@ -103,6 +106,8 @@ def enqueue(
             "next_attempt_at": due,
         }
         connection.execute(insert(deliveries), row)
+        queued += 1
+    return queued
 
 
 def enqueue_test(engine: Engine, channel: Channel, *, dashboard_url: str, now: datetime) -> str:

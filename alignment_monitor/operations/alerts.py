@@ -210,6 +210,7 @@ def _alert(
     return _plain(
         {
             **{name: row[name] for name in _SHOWN},
+            "told_at": row["told_at"] if sent else None,
             "statement": json.loads(row["evidence"]).get("statement", ""),
             "silenced_by": by,
             "deliveries": dict(sorted(sent.items())),

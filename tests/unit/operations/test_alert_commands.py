@@ -85,6 +85,19 @@ def test_the_list_says_what_needs_somebody_first(cli, listed):
     assert "rests on 9" in text
 
 
+def test_what_no_channel_takes_is_not_said_to_be_told(cli, listed, settings):
+    store, series = open_store(settings.store_url), "MODEL/aurora/coldness/up"
+    known = {"evidence_for": lambda row: {"statement": "It moved."}, "channels": [], "now": NOW}
+    process_days(store, DRIFT_SIGNALS.table([signal_row(series, DAY)]), **known)
+    store.dispose()
+    row = listed()[series]
+    assert (row["deliveries"], row["told_at"]) == ({}, None)
+    shown = cli("show", row["alert_id"])
+    assert "firing; nobody is told: no channel takes it" in shown
+    assert "told: firing" not in shown
+    assert "told: firing" in cli("show", listed()[JUDGE]["alert_id"])
+
+
 def test_the_json_of_the_list_has_the_documented_fields(cli):
     found = json.loads(cli("list", "--json"))
     assert list(found) == ["alerts", "silences", "precision"]
