@@ -84,6 +84,7 @@ class Evidence:
         labelled: people label at all.
         covered: what sentinels allow as the judge's own change covers the one seen.
         sentinels: some came in today.
+        watched: the series has data today, and a baseline to hold it against.
     """
 
     judged: Floats
@@ -96,6 +97,7 @@ class Evidence:
     labelled: Mask
     covered: Mask
     sentinels: Mask
+    watched: Mask
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,9 @@ class Episodes:
         page |= alone & ~seen.covered
         ticket = self.open & ~(page | indeterminate) & (self._against >= AGAINST)
         ended = page | indeterminate | ticket
-        unresolved = self.open & ~ended & (self._waited > LAST_DAYS) & ~seen.held
+        # On a day without data nothing is decided: what time decides waits for the next one with.
+        overdue = (self._waited > LAST_DAYS) & seen.watched[:, None]
+        unresolved = self.open & ~ended & overdue & ~seen.held
         closed = self.open & ~(ended | unresolved)
         closed &= ~warned(seen.judged, seen.labels, threshold + np.log(CLOSE_SHARE))
         standing = self.open & ~(ended | unresolved | closed)
