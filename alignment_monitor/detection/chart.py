@@ -74,7 +74,14 @@ class Chart:
         self._past: deque[tuple[Reading, Mask]] = deque(maxlen=LAG_DAYS)
 
     def step(
-        self, day: Reading, *, young: Mask, watched: Mask, calm: Mask, log_threshold: Floats
+        self,
+        day: Reading,
+        *,
+        young: Mask,
+        watched: Mask,
+        calm: Mask,
+        log_threshold: Floats,
+        log_mass: ArrayLike = 0.0,
     ) -> Seen:
         """Learn and judge one day.
 
@@ -84,6 +91,7 @@ class Chart:
             watched: streams held against their baseline. A day joins 28 days later.
             calm: nothing stands that a baseline must not learn; asked of both days.
             log_threshold: log of the alarm threshold of each stream.
+            log_mass: log of the day's start mass, of each stream or of all.
         """
         seen = np.isfinite(day.rate) & np.isfinite(day.n)
         self.baseline.learn(seen & young, day.n, day.rate, weekend=day.weekend)
@@ -94,7 +102,8 @@ class Chart:
         moments = self.baseline.moments(weekend=day.weekend)
         now = self._standardise(day, moments)
         watched = watched & seen & np.isfinite(now.z).all(axis=-1)
-        grown = step(self.components, now.z, now.log_mgf, log_threshold[..., None, None])
+        mass = np.asarray(log_mass)[..., None, None]
+        grown = step(self.components, now.z, now.log_mgf, log_threshold[..., None, None], mass)
         self.components = np.where(watched[..., None, None], grown, self.components)
         z = np.where(watched[..., None], now.z, np.nan)
         return replace(now, z=z, statistic=log_statistic(self.components))

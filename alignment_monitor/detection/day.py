@@ -6,6 +6,8 @@ what is done with them (``engine``) or how they are kept (``history``).
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from alignment_monitor.detection.baseline import Mask
 from alignment_monitor.detection.chart import Reading, Seen
 from alignment_monitor.detection.gold import Labels
@@ -49,6 +51,7 @@ class Day:
         sentinels: sentinels judged, the same; 0 where there are none.
         labels: those that came in on the day; null: none did.
         burst: series for which a burst that was asked for is among them.
+        mass: start mass of each series, see ``start_mass``; null: one.
     """
 
     rate: Floats
@@ -60,6 +63,12 @@ class Day:
     sentinels: Floats
     labels: Labels | None = None
     burst: Mask | None = None
+    mass: Floats | None = None
+
+    @property
+    def log_mass(self) -> Floats:
+        """Log of the start mass, series."""
+        return np.zeros(len(self.rate)) if self.mass is None else np.log(self.mass)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Here belong: the null log-moment-generating function of a daily rate or of a mean of levels, and
 one day's step of the statistic. Here does not belong: where baseline and effective n come from.
 Source: Shin, Ramdas and Rinaldo 2023, "E-detectors". With known parameters the statistic minus the
-days seen is a supermartingale under no change, so the mean time to reach A is at least A days.
+start mass put in is a supermartingale under no change: with a mass of one a day the mean time to
+reach A is at least A days. Other masses: ``start_mass``.
 """
 
 import numpy as np
@@ -78,16 +79,23 @@ def ordinal_log_mgf(
     return np.asarray(n * logsumexp(per_draw, b=probabilities, axis=-1))
 
 
-def step(log_components: Floats, z: ArrayLike, log_mgf: Floats, log_threshold: ArrayLike) -> Floats:
-    """One day's step of each component: M <- (M + 1) exp(d z - psi), in logs, capped.
+def step(
+    log_components: Floats,
+    z: ArrayLike,
+    log_mgf: Floats,
+    log_threshold: ArrayLike,
+    log_mass: ArrayLike = 0.0,
+) -> Floats:
+    """One day's step of each component: M <- (M + g) exp(d z - psi), in logs, capped.
 
     Args:
         log_components: log M by shift, last axis; minus infinity to begin with.
         z: the day's standardised deviation.
         log_mgf: its ``null_log_mgf``.
         log_threshold: log of the alarm threshold; one, or one for each component.
+        log_mass: log of g, the day's start mass, known before z; see ``start_mass``.
     """
-    grown = np.logaddexp(log_components, 0.0) + SHIFTS * np.asarray(z)[..., None] - log_mgf
+    grown = np.logaddexp(log_components, log_mass) + SHIFTS * np.asarray(z)[..., None] - log_mgf
     return np.minimum(grown, np.asarray(log_threshold) + CAP)
 
 

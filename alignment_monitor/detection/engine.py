@@ -116,6 +116,7 @@ class Engine:
             watched=np.broadcast_to(day.watched[:, None], day.rate.shape),
             calm=np.broadcast_to(self.calm[:, None], day.rate.shape),
             log_threshold=self.budget.log_page[:, None] - self._log_weights + 1,
+            log_mass=day.log_mass[:, None],
         )
         restarted = judge.newly & day.watched
         self._chart.restart(restarted)
@@ -143,6 +144,7 @@ class Engine:
                 self._unlabelled_days <= PATIENCE_DAYS,
                 covered,
                 sentinels,
+                day.watched,
             ),
             self.budget.log_page,
         )

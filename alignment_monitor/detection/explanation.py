@@ -110,6 +110,8 @@ class Explanation:
         others: log of the weighted sum of the segments' statistics that are not among the views.
         statistic: log of the weighted sum over all views.
         threshold: log of the page threshold.
+        mass: start mass of the day.
+        credit: days by which the run length is raised for deployments.
         judge: share of sentinels flagged: of positives and negatives of late, then in the
             baseline; not a number without sentinels.
         judge_changed: the judge's charts are at their threshold.
@@ -131,6 +133,8 @@ class Explanation:
     others: float
     statistic: float
     threshold: float
+    mass: float
+    credit: float
     judge: tuple[float, float, float, float]
     judge_changed: bool
     labels_statistic: float
@@ -181,6 +185,8 @@ def explain(run: Run, family: str, behaviour: str, direction: str) -> Explanatio
         others=others,
         statistic=float(history.judged[here]),
         threshold=float(run.log_thresholds[day]),
+        mass=float(run.inputs.mass[day, stream]),
+        credit=float(run.credit[day]),
         judge=(float(errors[0]), float(errors[1]), float(errors[2]), float(errors[3])),
         judge_changed=bool(history.fired[stream, day]),
         labels_statistic=float(history.labels[here]),

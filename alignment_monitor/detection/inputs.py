@@ -5,7 +5,7 @@ Here belongs: from sufficient statistics, the judges' quality and labels to the 
 not belong: any test.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,7 @@ class Inputs:
         labels: labels that came in, by day; null on days without any.
         burst: a burst of labels asked for is complete.
         log_weights: of the views of each stream; the first axis is the stream.
+        mass: start mass of the e-detector.
     """
 
     rate: Floats
@@ -48,6 +49,7 @@ class Inputs:
     labels: tuple[Labels | None, ...]
     burst: Mask
     log_weights: Floats
+    mass: Floats
 
     def days(self) -> Iterator[Day]:
         """One day after the other, as the engine takes them."""
@@ -62,6 +64,7 @@ class Inputs:
                 sentinels=self.sentinels[day],
                 labels=self.labels[day],
                 burst=self.burst[day],
+                mass=self.mass[day],
             )
 
 
@@ -71,6 +74,7 @@ def inputs_of(
     first: pd.Timestamp,
     quality: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
+    masses: Mapping[str, Floats] | None = None,
 ) -> Inputs:
     """Bring a history into the form that the engine takes.
 
@@ -79,6 +83,7 @@ def inputs_of(
         first: day 0.
         quality: rows of ``judge_quality``; null: no sentinels were judged.
         labels: as ``label_days`` takes them; null: nobody labelled.
+        masses: start mass of each day by deployment family; one where there is none.
     """
     days = streams.rate.shape[1]
     segments = by_segment(streams)
@@ -101,7 +106,18 @@ def inputs_of(
         labels=told,
         burst=burst,
         log_weights=mix_weights(streams.mix),
+        mass=_masses(streams, masses or {}),
     )
+
+
+def _masses(streams: Streams, masses: Mapping[str, Floats]) -> Floats:
+    """Start masses, day x stream."""
+    found = np.ones(streams.rate.T.shape)
+    if masses:
+        families = streams.labels["deployment_family"]
+        for stream, family in enumerate(families):
+            found[:, stream] = masses.get(str(family), 1.0)
+    return found
 
 
 def mix_weights(mix: Floats) -> Floats:

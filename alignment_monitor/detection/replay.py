@@ -8,8 +8,9 @@ A series is family x behaviour x direction. Another rubric or panel is another s
 its own baseline; a series shows the stream with most days of data in the last week, so that one
 odd day does not restart it. A baseline made anew is another stream too (``epochs``), which stands
 from the day on which that was recorded. A, the page threshold, is the days between false pages
-stated for the installation times the number of its series. The judge's charts have a budget of
-their own: each raises a false alarm once in the stated time at most.
+stated for the installation times the number of its series; days of a deployment weigh more
+(``start_mass``). The judge's charts have a budget of their own: each raises a false alarm once in
+the stated time at most.
 """
 
 from datetime import date
@@ -22,6 +23,7 @@ from alignment_monitor.detection.alarms import decided
 from alignment_monitor.detection.decisions import decisions
 from alignment_monitor.detection.history import run_engine
 from alignment_monitor.detection.inputs import inputs_of
+from alignment_monitor.detection.start_mass import Deployment, masses_of
 from alignment_monitor.detection.watch import Run, Watch
 from alignment_monitor.statistics.cells import Floats, Integers, day_of, shaped
 from alignment_monitor.statistics.epochs import no_resets, steps, with_epochs
@@ -40,6 +42,7 @@ def replay(
     quality: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
     resets: pd.DataFrame | None = None,
+    marks: pd.DataFrame | None = None,
 ) -> Run:
     """Run the detector over all days there are; each day knows that day and earlier ones only.
 
@@ -54,6 +57,8 @@ def replay(
             indeterminate.
         labels: as ``label_days`` takes them; null: nobody labels.
         resets: baselines made anew, as ``epochs.steps`` takes them; later ones are not known yet.
+        marks: deployments that people marked: deployment_family (null: all), day, recorded_on;
+            null: none. Each counts from the day on which it was recorded.
     """
     resets = no_resets() if resets is None else resets
     resets = resets[day_of(resets["recorded_on"]) <= pd.Timestamp(to_day)]
@@ -63,8 +68,11 @@ def replay(
     epochs = with_epochs(user_days, resets)
     streams = daily_streams(epochs, first=first, days=days, baseline_days=watch.baseline_days)
     series = _families(begins, days) * len(watch.behaviours) * len(watch.directions)
-    log_thresholds = np.log(watch.average_run_length_days * np.maximum(series, 1))
-    inputs = inputs_of(streams, first=first, quality=quality, labels=_in_epochs(labels, resets))
+    masses, credit = masses_of(_begun(deployments, marks), begins, first.date(), days)
+    run_length = watch.average_run_length_days + credit
+    log_thresholds = np.log(run_length * np.maximum(series, 1))
+    labels = _in_epochs(labels, resets)
+    inputs = inputs_of(streams, first=first, quality=quality, labels=labels, masses=masses)
     log_judge = float(np.log(watch.average_run_length_days))
     return Run(
         watch=watch,
@@ -78,6 +86,7 @@ def replay(
             sentinels_required=quality is not None and not quality.empty,
         ),
         log_thresholds=log_thresholds,
+        credit=credit,
         log_judge=log_judge,
         deployments=deployments,
         begins=begins,
@@ -114,6 +123,24 @@ def detect(run: Run, from_day: date) -> pd.DataFrame:
 
 def _in_epochs(labels: pd.DataFrame | None, resets: pd.DataFrame) -> pd.DataFrame | None:
     return None if labels is None or labels.empty else with_epochs(labels, resets)
+
+
+def _begun(deployments: pd.DataFrame, marks: pd.DataFrame | None) -> list[Deployment]:
+    """Deployments that the data show, known on their first day, and those that people marked."""
+    seen = zip(deployments["deployment_family"], deployments["first_day"], strict=True)
+    found = [Deployment(str(family), day.date(), day.date()) for family, day in seen]
+    if marks is None or marks.empty:
+        return found
+    columns = (marks[name] for name in ("deployment_family", "day", "recorded_on"))
+    return found + [
+        Deployment(None if pd.isna(family) else str(family), *map(_day, days))
+        for family, *days in zip(*columns, strict=True)
+        if pd.notna(days[1])
+    ]
+
+
+def _day(value: object) -> date:
+    return pd.Timestamp(value).date()  # type: ignore[arg-type]
 
 
 def _known(

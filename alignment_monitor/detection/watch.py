@@ -51,6 +51,7 @@ class Run:
         inputs: the same in the engine's form.
         history: what the engine said of them.
         log_thresholds: log of the page threshold of each day.
+        credit: days by which the run length of each day is raised for deployments.
         log_judge: the same of the judge's charts.
         deployments: deployment_family, deployment, first_day.
         begins: index of the first day of each family.
@@ -63,6 +64,7 @@ class Run:
     inputs: Inputs
     history: History
     log_thresholds: Floats
+    credit: Floats
     log_judge: float
     deployments: pd.DataFrame
     begins: dict[str, int]

@@ -188,7 +188,10 @@ def _judge(steps: Explanation) -> Iterator[str]:
 
 
 def _test(steps: Explanation) -> Iterator[str]:
-    yield "4. How far off, in standard deviations, and the e-detector, log M ← log(M + 1) + δz − ψ:"
+    yield (
+        "4. How far off, in standard deviations, and the e-detector, "
+        f"log M ← log(M + {steps.mass:g}) + δz − ψ:"
+    )
     for view in steps.views:
         yield from _of_view(view, steps)
     parts = " + ".join(f"{view.weight:.6g} × M of {view.name}" for view in steps.views)
@@ -209,7 +212,9 @@ def _of_view(view: View, steps: Explanation) -> Iterator[str]:
         f"({view.deviation:.6g} × {view.widening:.6g}) = {view.z:.6g}"
     )
     for shift in view.shifts:
-        grown = np.logaddexp(shift.before, 0) + shift.size * view.z - shift.log_mgf
+        grown = (
+            np.logaddexp(shift.before, math.log(steps.mass)) + shift.size * view.z - shift.log_mgf
+        )
         capped = ", where it is capped" * (not math.isclose(shift.after, grown, abs_tol=1e-9))
         yield (
             f"δ {shift.size:g}: log M before {shift.before:.6g}, δz {shift.size * view.z:.6g}, "
@@ -220,10 +225,11 @@ def _of_view(view: View, steps: Explanation) -> Iterator[str]:
 
 def _decision(steps: Explanation, row: dict[str, Any]) -> Iterator[str]:
     yield "5. The decision:"
+    stated = row["average_run_length_days"]
+    more = f" and {steps.credit:g} for deployments," * (steps.credit > 0)
     yield (
-        f"threshold {steps.threshold:.6g} = log of {row['average_run_length_days']:.6g} days "
-        f"stated between false pages × "
-        f"{math.exp(steps.threshold) / row['average_run_length_days']:.0f} series"
+        f"threshold {steps.threshold:.6g} = log of {stated:.6g} days stated between false pages"
+        f"{more} × {math.exp(steps.threshold) / (stated + steps.credit):.0f} series"
     )
     if math.isfinite(steps.labels_statistic):
         yield (

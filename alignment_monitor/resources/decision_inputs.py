@@ -89,6 +89,9 @@ class DecisionInputs:
             "resets": self._resets_of(signal),
             "deployments": self._deployments.until(day),
         }
+        marks = self._marks_of(signal)
+        if len(marks):  # without any the hash is that of earlier versions
+            parts["marks"] = marks
         return parts, self._settings
 
     def _opportunity(self, signal: Row) -> tuple[dict[str, Hashes], dict[str, Any]]:
@@ -133,6 +136,17 @@ class DecisionInputs:
         own = _Rows(resets.frame.take(np.flatnonzero(mine)), "recorded_on")
         return own.until(signal["day"], deployment_family=family)
 
+    def _marks_of(self, signal: Row) -> Hashes:
+        """Deployments that people marked by the day; of other families none."""
+        marks = self._marks
+        if marks.empty:
+            return marks.until(signal["day"])
+        whose = marks.frame["deployment_family"]
+        mine = (whose.isna() | (whose == signal["deployment_family"])).to_numpy()
+        begun = (day_of(marks.frame["day"]) <= pd.Timestamp(signal["day"])).to_numpy()
+        own = _Rows(marks.frame.take(np.flatnonzero(mine & begun)), "recorded_on")
+        return own.until(signal["day"])
+
     @property
     def _settings(self) -> dict[str, Any]:
         return asdict(self.stored.watch)
@@ -166,6 +180,10 @@ class DecisionInputs:
     @cached_property
     def _resets(self) -> _Rows:
         return _Rows(self.stored.resets, "recorded_on")
+
+    @cached_property
+    def _marks(self) -> _Rows:
+        return _Rows(self.stored.marks, "recorded_on")
 
     @cached_property
     def _deployments(self) -> _Rows:

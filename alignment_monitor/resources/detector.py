@@ -9,7 +9,7 @@ from datetime import date
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from alignment_monitor.contracts import JUDGE_QUALITY
 from alignment_monitor.detection.replay import replay
@@ -23,8 +23,10 @@ from alignment_monitor.resources.lake import Lake
 from alignment_monitor.resources.stand_in import stand_in_evidence
 from alignment_monitor.settings import Settings
 from alignment_monitor.statistics.epochs import RESETS
-from alignment_monitor.store import is_there, open_store
+from alignment_monitor.store import is_there, open_store, schema
 from alignment_monitor.store.resets import kept_resets
+
+MARKS = ("deployment_family", "day", "recorded_on")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Stored:
         resets: baselines made anew; null likewise.
         flags: opportunities of the rubric.
         opportunities: sufficient statistics of these by day, family, user and turn; null: not read.
+        marks: deployments that people marked; null likewise.
     """
 
     watch: Watch
@@ -50,6 +53,7 @@ class Stored:
     resets: pd.DataFrame | None = None
     flags: tuple[str, ...] = ()
     opportunities: pd.DataFrame | None = None
+    marks: pd.DataFrame | None = None
 
     @property
     def traffic_watch(self) -> Watch:
@@ -67,6 +71,7 @@ class Stored:
             quality=self.quality,
             labels=self.labels,
             resets=self.resets,
+            marks=self.marks,
         )
 
     def replay_traffic(self, from_day: date, to_day: date) -> TrafficRun:
@@ -156,6 +161,20 @@ def read_resets(store: Engine) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(RESETS), dtype=object)
 
 
+def read_marks(store: Engine) -> pd.DataFrame:
+    """The deployments that people marked, with the day on which each was recorded.
+
+    Those from before that day was kept are not among them: they would change past decisions.
+    """
+    table = schema.annotations
+    columns = [table.c[name] for name in MARKS]
+    told = (table.c.kind == "deployment") & table.c.recorded_on.is_not(None)
+    with store.connect() as connection:
+        query = select(*columns).where(told).order_by(table.c.day, table.c.annotation_id)
+        rows = connection.execute(query).tuples().all()
+    return pd.DataFrame(rows, columns=list(MARKS), dtype=object)
+
+
 def _recorded(settings: Settings, rubric: Rubric, to_day: date) -> dict[str, pd.DataFrame]:
     """What people recorded; nothing where no run has made a store yet, and none is made for it."""
     if not is_there(settings.store_url):
@@ -166,6 +185,6 @@ def _recorded(settings: Settings, rubric: Rubric, to_day: date) -> dict[str, pd.
             labels = label_evidence(settings, rubric, store, to_day)
         else:
             labels = stand_in_evidence(settings, rubric, Lake(settings.lake), to_day)
-        return {"resets": read_resets(store), "labels": labels}
+        return {"resets": read_resets(store), "labels": labels, "marks": read_marks(store)}
     finally:
         store.dispose()

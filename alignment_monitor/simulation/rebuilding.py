@@ -11,7 +11,7 @@ from copy import deepcopy
 import numpy as np
 
 from alignment_monitor.detection.baseline import Mask
-from alignment_monitor.detection.day import Day, Told
+from alignment_monitor.detection.day import Budget, Day, Told
 from alignment_monitor.detection.engine import Engine
 
 
@@ -26,28 +26,35 @@ class Rebuilding:
     def __init__(self, engine: Engine, late_days: int) -> None:
         self._engine = engine  # has only seen days that are complete
         self._late_days = late_days
-        self._lacking: deque[tuple[Day, Day]] = deque()
+        self._lacking: deque[tuple[Day, Day, Budget]] = deque()
         self._paged: Mask | bool = False
 
-    def step(self, then: Day, complete: Day) -> tuple[Told, Mask]:
+    def step(self, then: Day, complete: Day, budget: Budget) -> tuple[Told, Mask]:
         """Take in a day.
 
         Args:
             then: the day as it is known on it.
             complete: as it will be known when all has come.
+            budget: of the day.
 
         Returns:
             What is told of the day on it, and the pages that are told on it for the first time:
             of the day itself, or of one before that shows a page only now. A page that goes away
             when the rest comes, and returns, counts twice.
         """
-        self._lacking.append((then, complete))
+        self._lacking.append((then, complete, budget))
         told = []
         if len(self._lacking) > self._late_days:
-            told.append(self._engine.step(self._lacking.popleft()[1]))
+            _, day, its_budget = self._lacking.popleft()
+            told.append(_step(self._engine, day, its_budget))
         if self._lacking:
             replay = deepcopy(self._engine)
-            told += [replay.step(day) for day, _ in self._lacking]
+            told += [_step(replay, day, its_budget) for day, _, its_budget in self._lacking]
         paged = np.logical_or.reduce([each.verdict.page for each in told])
         first, self._paged = paged & ~np.asarray(self._paged), paged
         return told[-1], first
+
+
+def _step(engine: Engine, day: Day, budget: Budget) -> Told:
+    engine.budget = budget
+    return engine.step(day)

@@ -7,6 +7,7 @@ Messages are independent; counts are of effective messages: users who send sever
 effect. Labels are of the messages that are there on the day, without replacement, and right.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from alignment_monitor.detection.day import Budget
 from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.tiers import BURST
 from alignment_monitor.simulation.daily import Gold, Traffic, figures, on_time
+from alignment_monitor.simulation.deployed import masses_on, with_credit
 from alignment_monitor.simulation.rebuilding import Rebuilding
 from alignment_monitor.simulation.scenario import EDGE, Scenario, day_effects, paths
 from alignment_monitor.statistics.cells import Floats, Integers
@@ -159,6 +161,7 @@ def run_years(
     *,
     baseline_days: int = 56,
     seed: int | tuple[int, ...] = 0,
+    deployed: Sequence[int] = (),
 ) -> Outcome:
     """Monitor replicates of a scenario, one for each series of the budget.
 
@@ -168,12 +171,13 @@ def run_years(
         budgets: how rare false alarms are.
         baseline_days: first days, which make the baseline.
         seed: of all that is random.
+        deployed: days on which a known deployment begins.
     """
     parts = []
     for start in range(0, len(budgets.log_page), BATCH):
         mine = replace(budgets, log_page=budgets.log_page[start : start + BATCH])
         years = Years(scenario, len(mine.log_page), days, batch_rng(seed, start))
-        parts.append(_monitored(years, days, mine, baseline_days))
+        parts.append(_monitored(years, days, mine, baseline_days, deployed))
     joined = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in vars(parts[0])
@@ -187,8 +191,11 @@ def batch_rng(seed: int | tuple[int, ...], start: int) -> np.random.Generator:
     return np.random.default_rng([*np.atleast_1d(seed), start])
 
 
-def _monitored(years: Years, days: int, budgets: Budget, baseline_days: int) -> Outcome:
+def _monitored(
+    years: Years, days: int, budgets: Budget, baseline_days: int, deployed: Sequence[int]
+) -> Outcome:
     replicates, scenario = years.replicates, years.scenario
+    masses, raised = masses_on(deployed, days), with_credit(budgets)
     engine = Rebuilding(Engine(replicates, scenario.segments, budgets), scenario.late_days)
     verdicts = {
         name: np.zeros((replicates, days, 2), dtype=bool)
@@ -202,12 +209,14 @@ def _monitored(years: Years, days: int, budgets: Budget, baseline_days: int) -> 
         seen = years.on_time(whole)
         gold = years.label(seen, wanted, segment)
         young = np.full(replicates, day < baseline_days)
-        then = figures(scenario, seen, gold, young, wanted)
+        mass = np.full(replicates, masses[day])
+        then = replace(figures(scenario, seen, gold, young, wanted), mass=mass)
         complete = then
         if scenario.late_share:
             later = figures(scenario, whole, gold, young, wanted)
-            complete = replace(later, labels=then.labels)
-        told, verdicts["page"][:, day] = engine.step(then, complete)
+            complete = replace(later, labels=then.labels, mass=mass)
+        budget = raised if deployed and day >= min(deployed) else budgets
+        told, verdicts["page"][:, day] = engine.step(then, complete, budget)
         bursts[:, day], burst_labels[:, day] = wanted, gold.burst
         labels[:, day] = gold.n.sum(axis=(1, 2)) - gold.burst
         judge[:, day] = told.judge.newly

@@ -50,7 +50,9 @@ def test_the_steps_lead_to_the_statistic(rows, behaviour, direction, last):
         assert view.z == pytest.approx(excess / (view.deviation * view.widening))
         cap = told.threshold - np.log(view.weight) + 1 + CAP
         for shift in view.shifts:
-            grown = np.logaddexp(shift.before, 0) + shift.size * view.z - shift.log_mgf
+            grown = (
+                np.logaddexp(shift.before, np.log(told.mass)) + shift.size * view.z - shift.log_mgf
+            )
             assert shift.after == pytest.approx(min(grown, cap))
 
 

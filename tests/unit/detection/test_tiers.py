@@ -30,9 +30,9 @@ def evidence(judged=LOW, labels=LOW, lean=0.0, against=0.0, **more):
     """A day of one series whose upper direction has this evidence, and the lower none."""
     usual = {
         "lead": -1, "held": False, "burst": False, "labelled": True,
-        "covered": False, "sentinels": True,
+        "covered": False, "sentinels": True, "watched": True,
     }  # fmt: skip
-    lead, held, burst, labelled, covered, sentinels = (usual | more).values()
+    lead, held, burst, labelled, covered, sentinels, watched = (usual | more).values()
     return Evidence(
         np.array([[judged, LOW]]),
         np.array([[labels, LOW]]),
@@ -44,6 +44,7 @@ def evidence(judged=LOW, labels=LOW, lean=0.0, against=0.0, **more):
         np.array([labelled]),
         np.array([[covered, False]]),
         np.array([[sentinels]]),
+        np.array([watched]),
     )
 
 
@@ -134,6 +135,11 @@ STORIES = {
     "so many bursts decide nothing, nor do two weeks": (
         [day(judged=ABOVE), *[day(judged=ABOVE, **BURST)] * BURSTS, *WAITS, day(judged=ABOVE)],
         ["opened", *["open"] * (BURSTS + LAST_DAYS - 1), "unresolved", ""],
+    ),
+    "nor does a day without data decide: the next one with data does": (
+        [day(judged=ABOVE), *[day(judged=ABOVE, **BURST)] * BURSTS, *WAITS[1:],
+         *[day(judged=ABOVE, watched=False)] * 2, day(judged=ABOVE)],
+        ["opened", *["open"] * (BURSTS + LAST_DAYS + 1), "unresolved"],
     ),
     "regular labels may decide after the last burst": (
         [day(judged=ABOVE), *[day(judged=ABOVE, **BURST)] * BURSTS,
@@ -254,6 +260,7 @@ def random_evidence(rng, series):
         rng.random(series) < 0.7,
         rng.random(shape) < 0.5,
         rng.random((series, 1)) < 0.7,
+        rng.random(series) < 0.9,
     )
 
 

@@ -86,6 +86,7 @@ WATCH = Watch(behaviours=("caving",), average_run_length_years=5.0)
 def hashes(limit=0.05, watch=WATCH, **changed):
     """Hash of each signal, with other rows where some are given."""
     frames = {name: pd.DataFrame(changed.get(name, rows)) for name, rows in ROWS.items()}
+    frames |= {"marks": pd.DataFrame(changed["marks"])} if "marks" in changed else {}
     canaries, ledger = frames.pop("canaries"), frames.pop("ledger")
     inputs = DecisionInputs(
         Stored(watch=watch, flags=("caving",), **frames), canaries, limit, ledger
@@ -114,6 +115,20 @@ def moved(**changed):
 def test_each_input_shows_in_what_rests_on_it(table, change, expected):
     rows = [*ROWS[table][:3], ROWS[table][3] | change, *ROWS[table][4:]]
     assert moved(**{table: rows}) == expected
+
+
+def test_deployments_that_people_marked_are_inputs_from_their_day_and_that_of_marking_on():
+    family = ROWS["deployments"][0]["deployment_family"]
+    last = FIRST + timedelta(days=5)
+    told = {"deployment_family": family, "day": FIRST, "recorded_on": FIRST}
+    assert moved(marks=[told]) == {"model"}
+    assert moved(marks=[told | {"deployment_family": None}]) == {"model"}
+    for nothing in (
+        {"deployment_family": "another"},
+        {"recorded_on": last + timedelta(days=1)},
+        {"day": last + timedelta(days=1)},
+    ):
+        assert moved(marks=[told | nothing]) == set()
 
 
 @pytest.mark.parametrize("table", MADE)

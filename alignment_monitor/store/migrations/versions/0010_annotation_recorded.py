@@ -6,8 +6,8 @@ Marks from before do not: the detector leaves them out, so that no past decision
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
