@@ -61,6 +61,7 @@ bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python -m benchmarks.sampling_design
 	@$(BIN)/python -m benchmarks.interval_coverage
 	@$(BIN)/python -m benchmarks.run_lengths
+	@$(BIN)/python -m benchmarks.alert_stream
 	@$(BIN)/python -m benchmarks.judging_throughput
 	@$(BIN)/python -m benchmarks.screener_speed
 	@$(BIN)/python -m benchmarks.estimates_speed
@@ -69,6 +70,7 @@ bench: $(STAMP) ## Slow simulations and timings
 
 bench-detection: $(STAMP) ## How soon changes are found, for half an hour
 	@$(BIN)/python -m benchmarks.detection
+	@$(BIN)/python -m benchmarks.detection_deployed
 
 bench-model: $(STAMP) ## A real small model as a judge, for half an hour
 	@$(BIN)/python -m benchmarks.real_model

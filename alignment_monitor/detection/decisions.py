@@ -97,7 +97,12 @@ def decisions(
     told = [
         _change(run, family, int(stream[i]), int(index[i]), facing, int(view[i])) for i in places
     ]
-    return rows.join(pd.DataFrame(told, index=places, columns=list(_CHANGE)))
+    rows = rows.join(pd.DataFrame(told, index=places, columns=list(_CHANGE)))
+    # What is left of an alarm is not said, but people are asked where it suspects something.
+    asks = watched & ~raised & at(history.standing[..., facing], False).astype(bool)
+    named = np.array([WHOLE, *streams.segments], dtype=object)
+    rows.loc[asks, "segment"] = named[view[asks].astype(np.int64)]
+    return rows
 
 
 _CHANGE = (

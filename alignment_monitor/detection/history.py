@@ -4,7 +4,7 @@ Here belongs: keeping what decisions, explanations and pages are made of. Here d
 words for it (``decisions``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,6 +16,9 @@ from alignment_monitor.detection.day import Budget, Told
 from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.inputs import Inputs
 from alignment_monitor.statistics.cells import Floats, Integers
+
+Kept = Mapping[str, NDArray[Any]]
+"""What is kept of one day, by name, streams first."""
 
 FEWEST_STREAMS = 2
 """Sums over one stream alone may round otherwise than over several; replays must not differ."""
@@ -109,18 +112,40 @@ def run_engine(
     inputs = _padded(inputs)
     size, views = inputs.rate.shape[1:]
     engine = Engine(size, views - 1, budget(0.0), log_weights=inputs.log_weights)
-    kept: list[Mapping[str, NDArray[Any]]] = []
+    kept: list[Kept] = []
     for day, figures in enumerate(inputs.days()):
         engine.budget = budget(float(log_thresholds[day]))
         before, learning = engine.components.copy(), engine.calm.copy()
         last = engine.step(figures)
-        kept.append(_kept(last, figures.n[:, 0], learning))
+        kept.append(kept_of(last, figures.n[:, 0], learning))
+    return history_of(kept, streams=streams, last=last, before=before, after=engine.components)
+
+
+def history_of(
+    kept: Sequence[Kept], *, streams: int, last: Told, before: Floats, after: Floats
+) -> History:
+    """What the engine said over days.
+
+    Args:
+        kept: of each day, as ``kept_of`` has it.
+        streams: how many of the streams are wanted, from the first on.
+        last: everything said of the last day.
+        before: components of the charts before it.
+        after: and after it.
+    """
     joined = {name: np.stack([one[name][:streams] for one in kept], axis=1) for name in kept[0]}
     moments = Moments(*(joined.pop(field.name) for field in fields(Moments)))
-    return History(**joined, baseline=moments, last=last, before=before, after=engine.components)
+    return History(**joined, baseline=moments, last=last, before=before, after=after)
 
 
-def _kept(told: Told, n: Floats, learning: Mask) -> dict[str, NDArray[Any]]:
+def kept_of(told: Told, n: Floats, learning: Mask) -> Kept:
+    """What a history keeps of a day.
+
+    Args:
+        told: what the engine made of it.
+        n: effective n of each stream.
+        learning: streams in which nothing stood that a baseline must not learn.
+    """
     verdict, judge, seen = told.verdict, told.judge, told.chart
     moments = {name: value[:, 0] for name, value in vars(seen.moments).items()}
     watched = np.isfinite(seen.z[:, 0]).any(axis=-1)
@@ -158,14 +183,14 @@ def _padded(inputs: Inputs) -> Inputs:
     missing = FEWEST_STREAMS - inputs.rate.shape[1]
     if missing <= 0:
         return inputs
-    blank = {"rate": np.nan, "n": np.nan}
+    blank = {"rate": np.nan, "n": np.nan, "mass": 1.0}
 
     def wider(name: str) -> NDArray[Any]:
         values = getattr(inputs, name)
         width = [(0, 0), (0, missing), *[(0, 0)] * (values.ndim - 2)]
         return np.pad(values, width, constant_values=blank.get(name, 0))
 
-    names = ("rate", "n", "young", "watched", "flagged", "sentinels", "burst")
+    names = ("rate", "n", "young", "watched", "flagged", "sentinels", "burst", "mass")
     whole = np.full((missing, inputs.log_weights.shape[1]), -np.inf)
     whole[:, 0] = 0.0
     weights = np.concatenate([inputs.log_weights, whole])

@@ -21,6 +21,9 @@ from alignment_monitor.sampling.bursts import Candidate, draw_burst
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import labels as kept
 
+_SUSPECTING = {"UNRESOLVED": 1, "NONE": 2, "WARN": 3}
+"""Decisions beside which an open episode may name a segment; of both directions the last counts."""
+
 Asked = tuple[str, str, str]
 """Deployment family, behaviour, and segment or 'all'."""
 
@@ -35,10 +38,10 @@ def asked_for(signals: Iterable[Mapping[str, Any]], day: date) -> list[Asked]:
         day: the day.
     """
     wanted: dict[tuple[str, str], dict[date, str]] = {}
-    for row in signals:
+    for row in sorted(signals, key=lambda row: _SUSPECTING.get(row["decision"], 0)):
         if row["labels_wanted"]:
             series = row["deployment_family"], row["behaviour"]
-            segment = row["segment"] if row["decision"] == "WARN" else None
+            segment = row["segment"] if row["decision"] in _SUSPECTING else None
             days = wanted.setdefault(series, {})
             days[row["day"]] = segment or days.get(row["day"], WHOLE)
     return [(*series, days[day]) for series, days in sorted(wanted.items()) if len(days) > 1]

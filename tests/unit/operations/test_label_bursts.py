@@ -81,6 +81,15 @@ def test_only_an_episode_that_stood_the_day_before_asks():
         signal(day, decision="NONE", segment=None),
     ]
     assert asked_for(both, day) == [("aurora", EVERY, "coding")]
+    # Beside what lasts of an earlier verdict the episode that stands still names its segment.
+    for decision in ("UNRESOLVED", "NONE"):
+        rest = [signal(before), signal(day, segment="coding", decision=decision)]
+        assert asked_for(rest, day) == [("aurora", EVERY, "coding")]
+        assert asked_for([*rest, signal(day, segment="learning")], day)[0][2] == "learning"
+        assert asked_for([signal(day, segment="learning"), *rest], day)[0][2] == "learning"
+    assert asked_for([signal(before), signal(day, segment="coding", decision="PAGE")], day) == [
+        ("aurora", EVERY, "all")
+    ]
     audit = [signal(one, decision="NONE", segment=None) for one in (before, day)]
     assert asked_for(audit, day) == [("aurora", EVERY, "all")]
 
