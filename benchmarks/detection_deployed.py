@@ -1,6 +1,6 @@
 """What it gains, and what it costs, to know when something was deployed.
 
-    python -m benchmarks.detection_deployed              # prints the table, about five minutes
+    python -m benchmarks.detection_deployed              # prints the table, about two minutes
     python -m benchmarks.detection_deployed --write      # and puts it into docs/benchmarks.md
 
 Rows 1 to 5 of ``detection`` again, with the same seeds, beside those with deployments that the
@@ -22,7 +22,7 @@ from benchmarks.detection_cases import (
 )
 from benchmarks.detection_figures import extra_labels, false_pages, page_delay, wrong_first
 
-REPLICATES = 500
+REPLICATES = 200
 EVERY = 30
 QUIET = {"1 no change": "quiet", "2 the same, day effects that persist": "day effects"}
 CHANGED = {"3 +3 points": "+3", "4 +5 points": "+5", "5 +10 points": "+10"}
