@@ -317,7 +317,7 @@ def test_where_nothing_is_lacking_building_again_changes_no_decision(known_days,
     rebuilding = Rebuilding(Engine(20, len(SHARES), budget(20, 20.0)), late_days)
     pages = np.zeros((2, 20, 2), dtype=int)
     for day in known_days:
-        told, (again, paged) = plain.step(day), rebuilding.step(day, day)
+        told, (again, paged) = plain.step(day), rebuilding.step(day, day, plain.budget)
         assert np.array_equal(told.judged, again.judged)
         assert np.array_equal(told.verdict.page, again.verdict.page)
         pages += [told.verdict.page, paged]
@@ -330,7 +330,7 @@ def test_what_was_lacking_shows_on_its_days_and_leaves_no_trace_when_it_has_come
     rebuilding = Rebuilding(Engine(20, len(SHARES), budget(20, 20.0)), 2)
     for number, day in enumerate(known_days):
         lacking = replace(day, rate=day.rate + 0.2) if number in (33, 34) else day
-        told, (again, _) = plain.step(day), rebuilding.step(lacking, day)
+        told, (again, _) = plain.step(day), rebuilding.step(lacking, day, plain.budget)
         same = np.array_equal(told.judged, again.judged)
         # The day after its two days of lateness has all data of both.
         assert same == (number not in (33, 34, 35)), number
