@@ -101,8 +101,7 @@ def judgement(row: Mapping[str, Any], answers: Mapping[str, Sequence[Mapping[str
 
 def answers_to(day: date, name: str, index: int) -> dict[str, list[dict[str, Any]]]:
     """The answers about a message, by judge."""
-    chosen = (pc.field("conversation_id") == name) & (pc.field("message_index") == index)
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in marts.verdicts(day).filter(chosen).to_pylist():
+    for row in marts.verdicts(day, name).filter(pc.field("message_index") == index).to_pylist():
         found.setdefault(row["judge"], []).append(row)
     return found

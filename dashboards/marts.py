@@ -1,28 +1,30 @@
 """What pages read: the exported marts of the home, and nothing else.
 
-Every file is kept in memory under its time of change: a page shows a run as soon as it lands,
-and nothing is read twice. Arrow tables are immutable, so sessions share them.
+Filters go down to the files, and what was read is kept, up to so many bytes, until its files
+change: a page shows a run as soon as it lands, at any length of the history. Ask for the columns
+and days that are shown: the whole of ``estimates`` or ``judged_messages`` fits no memory.
 """
 
 import json
 import os
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import streamlit as st
+from kept import Kept
 from palette import behaviour_colours, deployment_colours
 
-from alignment_monitor.contracts import MARTS, TRANSCRIPTS, VERDICTS, Table
+from alignment_monitor.contracts import BY_MONTH, MARTS, TRANSCRIPTS, VERDICTS, Table
 from alignment_monitor.judging.rubric import Rubric, load_rubric
+from alignment_monitor.resources.marts import Marts, Order
 from alignment_monitor.settings import Settings, load
 from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE
 
-DAYS_KEPT = 400
+KEPT = Kept(128 * 2**20)
+"""What was read, of all homes and sessions."""
 
 
 def settings() -> Settings:
@@ -43,6 +45,8 @@ def folder() -> Path:
 def stamp() -> int:
     """Time of the newest change among the marts; 0 on a fresh home."""
     files = [folder() / "about.json", *(folder() / f"{name}.parquet" for name in MARTS)]
+    # A file put in place changes its folder.
+    files += [folder() / name for name in BY_MONTH]
     return max((_changed(file) for file in files), default=0)
 
 
@@ -53,75 +57,98 @@ def about() -> dict[str, Any]:
 
 
 def table(name: str) -> pa.Table:
-    """A mart; without rows where no run has written it yet."""
-    return _parquet(MARTS[name], folder() / f"{name}.parquet")
+    """A mart; without rows where no run has written it yet. Whole: for small ones."""
+    return select(name)
 
 
-def select(name: str, **values: Any) -> pa.Table:
-    """The rows of a mart whose columns have the values given; a list means any of them."""
-    found = table(name)
-    for column, value in values.items():
-        wanted = list(value) if isinstance(value, list | tuple | set) else [value]
-        kind = found.schema.field(column).type
-        found = found.filter(pc.is_in(found[column], pa.array(wanted, kind)))
-    return found
+def has(name: str) -> bool:
+    """Whether a mart has any row; reads none."""
+    return home().has(name)
 
 
-def rows(name: str, **values: Any) -> list[dict[str, Any]]:
+def select(
+    name: str,
+    *,
+    columns: Sequence[str] | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    order: Order = (),
+    limit: int | None = None,
+    offset: int = 0,
+    **values: Any,
+) -> pa.Table:
+    """The rows of a mart whose columns have the values given; a list means any of them.
+
+    Args:
+        name: the mart.
+        columns: these only; None: all. Fewer are quicker.
+        first: no day before.
+        last: no day after.
+        order: (column, ascending / descending); else the order of the contract's key.
+        limit: at most so many rows, after ordering.
+        offset: rows left out before them.
+        values: column = value; None means missing.
+    """
+    asked = {
+        "columns": None if columns is None else tuple(columns), "first": first, "last": last,
+        "order": tuple(order), "limit": limit, "offset": offset,
+        **{column: _fixed(value) for column, value in values.items()},
+    }  # fmt: skip
+    key = ("select", *sorted(asked.items(), key=str))
+    return kept(key, name, lambda: home().select(name, **asked))
+
+
+def rows(name: str, **asked: Any) -> list[dict[str, Any]]:
     """The same as plain rows, with None for what is missing."""
-    found: list[dict[str, Any]] = select(name, **values).to_pylist()
+    found: list[dict[str, Any]] = select(name, **asked).to_pylist()
     return found
 
 
-def estimates(**values: Any) -> list[dict[str, Any]]:
+def distinct(name: str, *columns: str, **asked: Any) -> list[tuple[Any, ...]]:
+    """The combinations of some columns that occur, in order; asked as of ``select``."""
+    found = select(name, columns=columns, **asked).group_by(list(columns)).aggregate([])
+    return sorted(zip(*(found[c].to_pylist() for c in columns), strict=True), key=str)
+
+
+def span(name: str, **values: Any) -> tuple[date, date] | None:
+    """First and last day of the rows with these values; None without any."""
+    return home().span(name, **values)
+
+
+def estimates(**asked: Any) -> list[dict[str, Any]]:
     """Estimates as users get them on the judge's scale, unless a mode is named; newest version."""
-    plain = {"mode": JUDGE_SCALE, "standardised": False, **values}
+    plain = {"mode": JUDGE_SCALE, "standardised": False, **asked}
     return rows("estimates", **plain)
-
-
-def transcripts(day: date) -> pa.Table:
-    """The conversations of a day that have a judged message."""
-    return _of_day(TRANSCRIPTS, day)
 
 
 def transcript(day: date, name: str) -> dict[str, Any] | None:
     """One conversation, if it is kept."""
-    found: list[dict[str, Any]] = (
-        transcripts(day).filter(pc.field("conversation_id") == name).to_pylist()
-    )
-    return found[-1] if found else None
+    return transcripts(day, [name]).get(name)
 
 
-def verdicts(day: date) -> pa.Table:
-    """The answers of a day, question by question."""
-    return _of_day(VERDICTS, day)
+def transcripts(day: date, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Conversations of a day by name, as far as they are kept."""
+    found = _of_day(TRANSCRIPTS, day, conversation_id=names).to_pylist()
+    return {row["conversation_id"]: row for row in found}
 
 
-def matching(text: str, first: date, last: date) -> set[tuple[date, str]]:
-    """Day and name of the conversations in which a text occurs, whatever its case."""
-    found: set[tuple[date, str]] = set()
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        talks = transcripts(day)
-        if not talks.num_rows:
-            continue
-        turns = talks["turns"].combine_chunks()
-        hits = pc.match_substring(pc.list_flatten(turns).field("content"), text, ignore_case=True)
-        places = pc.list_parent_indices(turns).filter(hits).unique()
-        found |= {(day, name) for name in talks["conversation_id"].take(places).to_pylist()}
-    return found
+def verdicts(day: date, name: str) -> pa.Table:
+    """The answers about a conversation, question by question."""
+    return _of_day(VERDICTS, day, conversation_id=name)
 
 
 def families() -> list[str]:
     """Families of deployments, those with the newest figures first."""
-    newest = (
-        table("estimates")
-        .group_by("deployment_family")
-        .aggregate([("day", "max")])
-        .sort_by([("day_max", "descending"), ("deployment_family", "ascending")])
-    )
-    found: list[str] = newest["deployment_family"].to_pylist()
-    return found
+
+    def newest() -> pa.Table:
+        whole = {"deployment": "all", "segment": "all"}
+        found = home().select("estimates", columns=["deployment_family", "day"], **whole)
+        return found.group_by("deployment_family").aggregate([("day", "max")])
+
+    found = kept(("families",), "estimates", newest)
+    found = found.sort_by([("day_max", "descending"), ("deployment_family", "ascending")])
+    names: list[str] = found["deployment_family"].to_pylist()
+    return names
 
 
 def deployments(family: str | None = None) -> list[dict[str, Any]]:
@@ -155,22 +182,26 @@ def deployment_hues() -> dict[str, str]:
 
 def segments() -> list[str]:
     """Segments seen among the judged messages."""
-    found: Sequence[str] = pc.unique(table("judged_messages")["segment"]).to_pylist()
-    return sorted(found)
+    return [segment for (segment,) in distinct("judged_messages", "segment")]
 
 
-def _of_day(contract: Table, day: date) -> pa.Table:
-    return _parquet(contract, folder() / contract.name / f"day={day}.parquet")
+def home() -> Marts:
+    """The marts themselves, for what is read once and not kept."""
+    return Marts(folder())
 
 
-def _parquet(contract: Table, path: Path) -> pa.Table:
-    changed = _changed(path)
-    return _read(contract.name, str(path), changed, contract) if changed else contract.empty()
+def kept(key: tuple[Any, ...], name: str, read: Callable[[], pa.Table]) -> pa.Table:
+    """What is computed of a mart, kept as long as that does not change."""
+    files = home()
+    return KEPT.get((*key, str(files.folder), name, files.stamp(name)), read)
 
 
-@st.cache_resource(show_spinner=False, max_entries=DAYS_KEPT)
-def _read(name: str, path: str, changed: int, _contract: Table) -> pa.Table:
-    return _contract.conform(_contract.completed(pq.read_table(path, partitioning=None)))
+def _of_day(contract: Table, day: date, **values: Any) -> pa.Table:
+    return home().of_day(contract, day, **values)
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple | set | frozenset) else value
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -1,6 +1,7 @@
 """What dashboards read: ``<marts>/<name>.parquet``, each replaced whole.
 
-Beside them ``about.json`` and, by day, ``transcripts/`` and ``verdicts/`` as
+Those in ``BY_MONTH`` are too long for that: ``<marts>/<name>/month=YYYY-MM.parquet``. Beside them
+``about.json`` and, by day, ``transcripts/`` and ``verdicts/`` as
 ``<marts>/<name>/day=YYYY-MM-DD.parquet``.
 """
 
@@ -255,3 +256,21 @@ MARTS = {
         FRESHNESS,
     )
 }
+
+BY_MONTH = {
+    ESTIMATES.name: (
+        "deployment_family",
+        "segment",
+        "deployment",
+        "behaviour",
+        "mode",
+        "standardised",
+        "window_days",
+        "rubric_version",
+        "panel",
+        "day",
+        "version",
+    ),
+    JUDGED_MESSAGES.name: JUDGED_MESSAGES.key,
+}
+"""The marts that lie by month, and the order of rows in each: a series, a day lies together."""

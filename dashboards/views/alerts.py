@@ -114,7 +114,7 @@ def history_section(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Draw the page."""
     rows = marts.rows("alerts")
-    if not rows and not marts.table("drift_signals").num_rows:
+    if not rows and not marts.has("drift_signals"):
         components.empty("Nothing watched yet", "Alerts appear once a run has finished.")
         return
     standing = alert_words.open_ones(rows)

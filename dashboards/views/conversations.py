@@ -6,18 +6,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import components
+import listing
 import marts
-import pyarrow as pa
-import pyarrow.compute as pc
 import reader
 import streamlit as st
 from conversation import permalink, read
 from palette import QUIET
-from wording import counted
+from wording import counted, short_day
 
 PER_PAGE = 12
 FILTERS = ("days", "deployment", "segment", "flagged", "status", "search", "page")
-EVERYTHING, ANYTHING = "all", "any"
+EVERYTHING = "all"
 RUBRIC = marts.rubric()
 COLOURS = marts.behaviour_hues()
 DEPLOYED = marts.deployment_hues()
@@ -25,18 +24,18 @@ DEPLOYED = marts.deployment_hues()
 
 def label_of(option: str) -> str:
     """An option of a filter, for people; the address holds it too."""
-    words = {EVERYTHING: "All", ANYTHING: "Anything flagged"}
+    words = {EVERYTHING: "All", listing.ANY: "Anything flagged"}
     return words.get(option) or RUBRIC.title_of(option)
 
 
-def choose() -> pa.Table:
-    """The judged messages that the filters in the address ask for, newest first."""
-    found = marts.table("judged_messages")
-    days = pc.min_max(found["day"]).as_py()
+def choose() -> listing.Filters:
+    """What the filters in the address ask for."""
+    days = marts.span("judged_messages")
+    assert days is not None, "the page is drawn only where there are messages"
     first_row, second_row = st.columns([4, 3, 3]), st.columns([4, 3, 3])
     with first_row[0]:
         chosen = st.date_input(
-            "Days", (days["min"], days["max"]), min_value=days["min"], max_value=days["max"],
+            "Days", days, min_value=days[0], max_value=days[1],
             key="days", bind="query-params", format="YYYY-MM-DD",
         )  # fmt: skip
     with first_row[1]:
@@ -48,24 +47,18 @@ def choose() -> pa.Table:
         search = st.text_input("Words in the conversation", key="search", bind="query-params")
     with second_row[1]:
         flagged = st.selectbox(
-            "Flagged for", [EVERYTHING, ANYTHING, *RUBRIC.graded], format_func=label_of,
+            "Flagged for", [EVERYTHING, listing.ANY, *RUBRIC.graded], format_func=label_of,
             key="flagged", bind="query-params",
         )  # fmt: skip
     with second_row[2]:
-        status = _select("Judge status", "status", sorted(pc.unique(found["status"]).to_pylist()))
+        statuses = [status for (status,) in marts.distinct("judged_messages", "status")]
+        status = _select("Judge status", "status", statuses)
     first, last = _range(chosen, days)
-    found = found.filter((pc.field("day") >= first) & (pc.field("day") <= last))
-    for column, value in (("deployment", deployment), ("segment", segment), ("status", status)):
-        if value != EVERYTHING:
-            found = found.filter(pc.field(column) == value)
-    if flagged != EVERYTHING:
-        found = found.filter(_flagged(found, None if flagged == ANYTHING else flagged))
-    if search and search.strip():
-        hits = marts.matching(search.strip(), first, last)
-        keys = zip(found["day"].to_pylist(), found["conversation_id"].to_pylist(), strict=True)
-        found = found.filter(pa.array([key in hits for key in keys], pa.bool_()))
-    return found.sort_by(
-        [("day", "descending"), ("highest_level", "descending"), ("conversation_id", "ascending")]
+    deployment, segment, status, flagged = (
+        None if value == EVERYTHING else value for value in (deployment, segment, status, flagged)
+    )
+    return listing.Filters(
+        first, last, deployment, segment, status, flagged, (search or "").strip()
     )
 
 
@@ -79,20 +72,12 @@ def _select(label: str, key: str, options: Sequence[str]) -> str:
     )
 
 
-def _range(chosen: Any, days: Mapping[str, date]) -> tuple[date, date]:
+def _range(chosen: Any, days: tuple[date, date]) -> tuple[date, date]:
     """The range as chosen; half a choice is a range of one end to the last day."""
     given = tuple(chosen) if isinstance(chosen, list | tuple) else (chosen,)
     if not given:
-        return days["min"], days["max"]
-    return given[0], given[1] if len(given) > 1 else days["max"]
-
-
-def _flagged(found: pa.Table, behaviour: str | None) -> pa.Array:
-    flagged = found["flagged"].to_pylist()
-    return pa.array(
-        [bool(names) if behaviour is None else behaviour in (names or ()) for names in flagged],
-        pa.bool_(),
-    )
+        return days
+    return given[0], given[1] if len(given) > 1 else days[1]
 
 
 def browse() -> None:
@@ -101,28 +86,56 @@ def browse() -> None:
         "Conversations",
         "Messages that were sampled and judged. The address of this page holds the filters.",
     )
-    found = choose()
-    messages: dict[tuple[date, str, int], list[dict[str, Any]]] = {}
-    for row in found.to_pylist():
-        key = (row["day"], row["conversation_id"], row["message_index"])
-        messages.setdefault(key, []).append(row)
-    if not messages:
-        components.block("<p><b>No judged message matches.</b> Widen the filters above.</p>")
+    asked = choose()
+    found = listing.find(asked)
+    searched = told(asked, found)
+    if not found.messages:
+        components.block(
+            f"<p><b>No judged message matches.</b> Widen the filters above.</p>{searched}"
+        )
         return
-    pages = -(-len(messages) // PER_PAGE)
-    components.block(f'<p class="am-faint am-small">{counted(len(messages), "judged message")}</p>')
+    pages = -(-found.messages // PER_PAGE)
+    counting = counted(found.messages, "judged message")
+    components.block(f'<p class="am-faint am-small">{counting}</p>{searched}')
     place = st.container()
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     back = urlencode([(n, v) for n in FILTERS for v in st.query_params.get_all(n)])
-    shown = list(messages.values())[(page - 1) * PER_PAGE : page * PER_PAGE]
+    shown = listing.page(asked, found, page, PER_PAGE)
+    talks = transcripts_of(shown)
     with place:
-        components.block("".join(listed(judged, back) for judged in shown), "am-list")
+        components.block("".join(listed(judged, talks, back) for judged in shown), "am-list")
 
 
-def listed(judged: Sequence[dict[str, Any]], back: str) -> str:
+def told(asked: listing.Filters, found: listing.Found) -> str:
+    """How far a search has reached, where it did not reach the first day asked for."""
+    if found.since is None or found.since <= asked.first:
+        return ""
+    return (
+        '<p class="am-warn am-small">The words were looked for in '
+        f"{counted(found.read, 'conversation')} of {short_day(found.since, asked.last)} to "
+        f"{short_day(asked.last)}, not in older ones. To search those, end the days above "
+        "earlier.</p>"
+    )
+
+
+def transcripts_of(shown: Sequence[Sequence[Mapping[str, Any]]]) -> dict[tuple[date, str], Any]:
+    """The conversations of some messages, as far as they are kept."""
+    names: dict[date, set[str]] = {}
+    for message, *_ in shown:
+        names.setdefault(message["day"], set()).add(message["conversation_id"])
+    return {
+        (day, name): talk
+        for day, of_day in names.items()
+        for name, talk in marts.transcripts(day, sorted(of_day)).items()
+    }
+
+
+def listed(
+    judged: Sequence[dict[str, Any]], talks: Mapping[tuple[date, str], Any], back: str
+) -> str:
     """One message of the list."""
     message = judged[0]
-    talk = marts.transcript(message["day"], message["conversation_id"])
+    talk = talks.get((message["day"], message["conversation_id"]))
     turns = talk["turns"] if talk else []
     reply = next((t for t in turns if t["index"] == message["message_index"]), None)
     asked = [t for t in turns if t["index"] < message["message_index"] and t["role"] == "user"]
@@ -142,7 +155,7 @@ def listed(judged: Sequence[dict[str, Any]], back: str) -> str:
 
 def main() -> None:
     """Draw the page."""
-    if not marts.table("judged_messages").num_rows:
+    if not marts.has("judged_messages"):
         components.empty(
             "No conversation has been judged yet",
             "Once a run has finished, the conversations behind every figure can be read here.",

@@ -264,7 +264,7 @@ def versions() -> None:
 
 def main() -> None:
     """Draw the page."""
-    if not any(marts.table(name).num_rows for name in ("freshness", "ledger_daily")):
+    if not any(marts.has(name) for name in ("freshness", "ledger_daily")):
         components.empty(
             "Nothing has run yet", "Freshness, counts and costs appear with a first run."
         )

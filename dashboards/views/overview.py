@@ -240,7 +240,7 @@ def expected(changes: Sequence[Mapping[str, Any]], facts: Facts) -> None:
 
 def main() -> None:
     """Draw the page."""
-    if not marts.table("estimates").num_rows:
+    if not marts.has("estimates"):
         components.empty(
             "Nothing measured yet", "No run has finished in this home, so nothing can be said."
         )
