@@ -7,9 +7,9 @@ from alignment_monitor.assets.judge_quality import judge_quality
 from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.assets.warehouse import warehouse
 from alignment_monitor.contracts import ESTIMATES
-from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_of
 from alignment_monitor.resources.estimator import Estimator
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.resources.monitor import Monitor
 from alignment_monitor.statistics.estimate_rows import latest
 
@@ -28,6 +28,10 @@ def estimates(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Materia
         written = monitor.lake.write(ESTIMATES, day, estimator.of_day(day))
         counts[day] = written.num_rows
         progress.report("estimates", done, len(days))
-    everything = monitor.lake.read(ESTIMATES, monitor.lake.days(ESTIMATES))
-    write_parquet(latest(everything), monitor.mart(ESTIMATES.name))
+    Marts(monitor.settings.marts).replace_days(
+        ESTIMATES,
+        days,
+        monitor.lake.days(ESTIMATES),
+        lambda of_month: latest(monitor.lake.read(ESTIMATES, of_month)),
+    )
     return described(counts, written)

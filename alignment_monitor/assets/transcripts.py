@@ -10,6 +10,9 @@ from alignment_monitor.parquet import write_parquet
 from alignment_monitor.partitions import days_of
 from alignment_monitor.resources.monitor import Monitor
 
+ROW_GROUP = 512
+"""A reader opens one conversation: few others should be read with it."""
+
 
 @dg.asset(group_name="marts", kinds={"parquet"}, deps=[verdicts], **BY_DAY)
 def transcripts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.MaterializeResult:
@@ -22,8 +25,9 @@ def transcripts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Mater
         talks = talks.filter(
             pc.and_(talks["eligible"], pc.is_in(talks["conversation_id"], sampled))
         )
-        folder, file = monitor.settings.marts, f"day={day}.parquet"
-        write_parquet(TRANSCRIPTS.conform(talks), folder / TRANSCRIPTS.name / file)
-        write_parquet(monitor.lake.read(VERDICTS, [day]), folder / VERDICTS.name / file)
+        answers = monitor.lake.read(VERDICTS, [day])
+        for contract, rows in ((TRANSCRIPTS, TRANSCRIPTS.conform(talks)), (VERDICTS, answers)):
+            path = monitor.settings.marts / contract.name / f"day={day}.parquet"
+            write_parquet(rows, path, row_group_size=ROW_GROUP)
         counts[day] = talks.num_rows
     return described(counts)

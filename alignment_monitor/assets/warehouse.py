@@ -13,7 +13,9 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from alignment_monitor.assets.shared import OWNERS
+from alignment_monitor.contracts import JUDGED_MESSAGES
 from alignment_monitor.resources.dbt import run_dbt
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.resources.monitor import Monitor
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -67,7 +69,8 @@ def warehouse(context: dg.AssetExecutionContext, monitor: Monitor) -> Iterator[A
     else:
         first = last = tags["dagster/partition"]
     settings = monitor.settings
-    settings.marts.mkdir(parents=True, exist_ok=True)
+    marts = Marts(settings.marts)
+    (settings.marts / JUDGED_MESSAGES.name).mkdir(parents=True, exist_ok=True)
     target = settings.home / "dbt"
     events = run_dbt(
         project.project_dir,
@@ -89,3 +92,4 @@ def warehouse(context: dg.AssetExecutionContext, monitor: Monitor) -> Iterator[A
             target_path=target,
             project=project,
         )
+    marts.retire(JUDGED_MESSAGES.name)

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.resources.completed import completed
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import FILE_NAME, Settings, SettingsError
 
 
@@ -94,12 +92,8 @@ def newest_day(settings: Settings) -> date | None:
     """The newest completed day; of a home of a version that noted none, the newest decided on."""
     if noted := completed(settings):
         return noted.last_day
-    path = settings.marts / f"{DRIFT_SIGNALS.name}.parquet"
-    if not path.exists():
-        return None
-    days = pq.read_table(path, columns=["day"])["day"]
-    newest: date | None = pc.max(days).as_py() if len(days) else None
-    return newest
+    days = Marts(settings.marts).span(DRIFT_SIGNALS.name)
+    return days and days[1]
 
 
 def _started_at(settings: Settings) -> datetime:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from alignment_monitor.contracts import MARTS
+from alignment_monitor.resources.marts import Marts
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,9 @@ class Summary:
     waiting: int
 
 
-def summarise(marts: Path) -> Summary:
+def summarise(folder: Path) -> Summary:
     """Read the summary of a marts folder; absent files are empty."""
+    marts = Marts(folder)
     alerts = _rows(marts, "alerts")
     for alert in alerts:
         alert["evidence"] = json.loads(alert["evidence"])
@@ -45,7 +45,7 @@ def summarise(marts: Path) -> Summary:
         alerts=tuple(alert for alert in alerts if alert["state"] == "firing"),
         ledger=ledger,
         days=len(days),
-        phases=_phases(_rows(marts, "drift_signals")),
+        phases=_phases(marts),
         waiting=sum(
             row["status"] != "delivered" and row["event"] != "alert.test"
             for row in _rows(marts, "deliveries")
@@ -53,16 +53,15 @@ def summarise(marts: Path) -> Summary:
     )
 
 
-def _phases(signals: list[dict[str, Any]]) -> dict[str, int]:
-    newest = max((signal["day"] for signal in signals), default=None)
-    phases = [s["phase"] for s in signals if s["day"] == newest and s["type"] == "MODEL"]
+def _phases(marts: Marts) -> dict[str, int]:
+    days = marts.span("drift_signals")
+    newest = days and days[1]
+    rows = marts.select("drift_signals", columns=["phase"], first=newest, last=newest, type="MODEL")
+    phases = rows["phase"].to_pylist()
     return {phase: phases.count(phase) for phase in sorted(set(phases))}
 
 
-def _rows(marts: Path, name: str) -> list[dict[str, Any]]:
-    path = marts / f"{name}.parquet"
-    if not path.exists():
-        return []
+def _rows(marts: Marts, name: str) -> list[dict[str, Any]]:
     contract = MARTS[name]
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    rows: list[dict[str, Any]] = marts.select(name).to_pylist()
     return sorted(rows, key=lambda row: [str(row[column]) for column in contract.key])

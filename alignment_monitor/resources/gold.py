@@ -11,8 +11,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from alignment_monitor.contracts import JUDGED_MESSAGES
@@ -20,6 +18,7 @@ from alignment_monitor.judging.audit.annotators import decisive
 from alignment_monitor.judging.audit.reference import Reference
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.sampling.bursts import Candidate
 from alignment_monitor.sampling.gold import JudgedMessage, Verdict
 from alignment_monitor.settings import Settings
@@ -46,18 +45,18 @@ def judged_messages(
     settings: Settings, rubric: Rubric, first: date | None, last: date | None
 ) -> list[JudgedMessage]:
     """The messages of some days that every judge of their day answered, from the marts."""
-    path = settings.marts / f"{JUDGED_MESSAGES.name}.parquet"
-    if not path.exists():
+    marts, asked = Marts(settings.marts), rubric.full_version
+    known = marts.span(JUDGED_MESSAGES.name, rubric_version=asked)
+    if known is None:
         return []
-    names = [*JUDGED_MESSAGES.key, "inclusion_probability", "rubric_version", "status"]
-    table = pq.ParquetFile(path).read(columns=[*names, "opportunities", "flagged"])
-    table = table.filter(pc.equal(table["rubric_version"], rubric.full_version))
-    if not table.num_rows:
-        return []
-    end = last or pc.max(table["day"]).as_py()
+    end = last or known[1]
     start = first or end - timedelta(days=WINDOW_DAYS - 1)
-    inside = pc.and_(pc.greater_equal(table["day"], start), pc.less_equal(table["day"], end))
-    return answered(table.filter(inside).to_pylist(), rubric)
+    names = [*JUDGED_MESSAGES.key, "inclusion_probability", "rubric_version", "status"]
+    names += ["opportunities", "flagged"]
+    rows = marts.select(
+        JUDGED_MESSAGES.name, columns=names, first=start, last=end, rubric_version=asked
+    )
+    return answered(rows.to_pylist(), rubric)
 
 
 def answered(rows: list[Row], rubric: Rubric) -> list[JudgedMessage]:

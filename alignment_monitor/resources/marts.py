@@ -9,12 +9,9 @@ from before months has the one file still: that is read until a run has written 
 takes it away. All files are replaced whole; one that is open stays as it was.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from functools import lru_cache, partial, reduce
 from itertools import groupby
-from operator import and_, or_
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +21,13 @@ import pyarrow.dataset as ds
 
 from alignment_monitor.contracts import BY_MONTH, MARTS, Table
 from alignment_monitor.parquet import write_parquet
+from alignment_monitor.resources.parts import Stamp, condition, opened, stamped
 
 ROW_GROUP = 4096
 """Rows read or left out together: small enough that one series is a small part of a month."""
-OPEN_FILES = 256
 TRIES = 5
 
 Order = Sequence[tuple[str, str]]
-Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class Marts:
@@ -58,9 +54,9 @@ class Marts:
         found = (self.folder / name).glob("month=*.parquet")
         return sorted(path for path in found if low <= path.name <= high)
 
-    def stamp(self, name: str) -> Stamp:
+    def stamp(self, name: str) -> tuple[Stamp, ...]:
         """What tells one state of a mart from another."""
-        return tuple(_stamped(path)[1] for path in self._there(self.files(name)))
+        return tuple(stamped(path)[1] for path in self._there(self.files(name)))
 
     def select(
         self,
@@ -101,7 +97,9 @@ class Marts:
             contract,
             lambda: self.files(name, first, last),
             needed,
-            condition(contract, first, last, values),
+            first,
+            last,
+            values,
         )
         if sort and found.num_rows > 1:
             found = found.sort_by(sort)
@@ -120,7 +118,9 @@ class Marts:
             contract,
             lambda: self.files_of_day(contract, day),
             list(columns or contract.schema.names),
-            condition(contract, None, None, values),
+            None,
+            None,
+            values,
         )
 
     def files_of_day(self, contract: Table, day: date) -> list[Path]:
@@ -128,19 +128,18 @@ class Marts:
         path = self.folder / contract.name / f"day={day}.parquet"
         return [path] if path.exists() else []
 
-    def stamp_of_day(self, contract: Table, day: date) -> Stamp:
+    def stamp_of_day(self, contract: Table, day: date) -> tuple[Stamp, ...]:
         """What tells one state of a day from another."""
-        return tuple(_stamped(path)[1] for path in self.files_of_day(contract, day))
+        return tuple(stamped(path)[1] for path in self.files_of_day(contract, day))
 
     def rows_of_day(self, contract: Table, day: date) -> int:
         """How many rows a day has, from the file's footer."""
-        opened = map(_opened, self._there(self.files_of_day(contract, day)))
-        return sum(fragment.metadata.num_rows for fragment in opened)
+        return sum(opened(path).rows for path in self._there(self.files_of_day(contract, day)))
 
     def has(self, name: str) -> bool:
         """Whether a mart has any row."""
         paths = self._there(self.files(name))
-        return any(_opened(path).metadata.num_rows for path in reversed(paths))
+        return any(opened(path).rows for path in reversed(paths))
 
     def span(self, name: str, **values: Any) -> tuple[date, date] | None:
         """First and last day of the rows that have these values; None without any."""
@@ -191,9 +190,8 @@ class Marts:
         self, name: str, paths: Sequence[Path], values: Mapping[str, Any], end: Callable[..., Any]
     ) -> date | None:
         contract = MARTS[name]
-        wanted = condition(contract, None, None, values)
         for path in paths:
-            days = self._read(contract, partial(list, [path]), ["day"], wanted)["day"]
+            days = self._read(contract, [path].copy, ["day"], None, None, values)["day"]
             if len(days):
                 found: date = end(days).as_py()
                 return found
@@ -204,7 +202,9 @@ class Marts:
         contract: Table,
         files: Callable[[], list[Path]],
         columns: Sequence[str],
-        wanted: pc.Expression | None,
+        first: date | None,
+        last: date | None,
+        values: Mapping[str, Any],
     ) -> pa.Table:
         """Rows of files; listed anew where one went between listing and opening it."""
         for column in columns:
@@ -212,13 +212,18 @@ class Marts:
                 raise KeyError(f"{contract.name} has no column {column}")
         for attempt in range(TRIES):
             try:
-                fragments = [_opened(path) for path in files()]
+                parts = [opened(path) for path in files()]
                 break
             except FileNotFoundError:
                 if attempt == TRIES - 1:
                     raise
-        for fragment in fragments:
-            _check(contract, fragment)
+        for part in parts:
+            names = set(part.fragment.physical_schema.names)
+            missing = [f.name for f in contract.schema if not f.nullable and f.name not in names]
+            if missing:
+                raise ValueError(f"{contract.name}: missing column {missing}")
+        wanted = condition(contract, first, last, values)
+        fragments = [one for part in parts if (one := part.matching(first, last, values))]
         if not fragments:
             return contract.empty().select(list(columns))
         dataset = ds.FileSystemDataset(fragments, contract.schema, ds.ParquetFileFormat())
@@ -227,52 +232,3 @@ class Marts:
     @staticmethod
     def _there(paths: Iterable[Path]) -> list[Path]:
         return [path for path in paths if path.exists()]
-
-
-def condition(
-    contract: Table, first: date | None, last: date | None, values: Mapping[str, Any]
-) -> pc.Expression | None:
-    """What is asked of rows; None if nothing is.
-
-    Raises:
-        KeyError: there is no such column.
-    """
-    parts = []
-    if first is not None:
-        parts.append(pc.field("day") >= pa.scalar(first, pa.date32()))
-    if last is not None:
-        parts.append(pc.field("day") <= pa.scalar(last, pa.date32()))
-    for column, value in values.items():
-        kind = contract.schema.field(column).type
-        several = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
-        known = [pa.scalar(one, kind) for one in several if one is not None]
-        # Not isin: only comparisons are held against the statistics of row groups.
-        one_of = [pc.field(column) == one for one in known]
-        if None in several:
-            one_of.append(pc.field(column).is_null())
-        parts.append(reduce(or_, one_of) if one_of else pc.scalar(False))
-    return reduce(and_, parts) if parts else None
-
-
-def _opened(path: Path) -> ds.ParquetFileFragment:
-    return _fragment(*_stamped(path))
-
-
-def _stamped(path: Path) -> tuple[str, tuple[str, int, int, int]]:
-    found = os.stat(path)
-    return str(path), (path.name, found.st_ino, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=OPEN_FILES)
-def _fragment(path: str, stamp: tuple[str, int, int, int]) -> ds.ParquetFileFragment:
-    """A file with its footer read. It stays open, for a footer fits only the file it came from."""
-    fragment = ds.ParquetFileFormat().make_fragment(pa.OSFile(path))
-    fragment.ensure_complete_metadata()
-    return fragment
-
-
-def _check(contract: Table, fragment: ds.ParquetFileFragment) -> None:
-    names = set(fragment.physical_schema.names)
-    missing = [f.name for f in contract.schema if not f.nullable and f.name not in names]
-    if missing:
-        raise ValueError(f"{contract.name}: missing column {missing}")

@@ -6,6 +6,7 @@ after aurora-1.2 began. Everything follows from a seed.
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from alignment_monitor.contracts import MARTS, TRANSCRIPTS, VERDICTS, Table
+from alignment_monitor.contracts import BY_MONTH, MARTS, TRANSCRIPTS, VERDICTS, Table
 from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.resources.marts import Marts
 from tests.dashboard import sample_findings, sample_judges
 
 FIRST_DAY = date(2026, 9, 25)
@@ -149,7 +152,7 @@ def write(home: Path, sample: Sample | None = None) -> Path:
         "freshness": list(_freshness(sample)),
     }
     for name, rows in tables.items():
-        pq.write_table(MARTS[name].table(rows), marts / f"{name}.parquet")
+        write_mart(marts, name, rows)
     for day in sample.dates:
         of_day = [talk for talk in talks if talk["day"] == day]
         _write_day(marts, TRANSCRIPTS, day, [talk["transcript"] for talk in of_day])
@@ -168,6 +171,18 @@ def write(home: Path, sample: Sample | None = None) -> Path:
     }
     (marts / "about.json").write_text(json.dumps(about), encoding="utf-8")
     return home
+
+
+def write_mart(marts: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    """Write a mart whole, in place of what was there."""
+    contract, home = MARTS[name], Marts(marts)
+    table = contract.table(rows)
+    if name not in BY_MONTH:
+        pq.write_table(table, home.whole(name))
+        return
+    shutil.rmtree(marts / name, ignore_errors=True)
+    days = sorted(set(table["day"].to_pylist()))
+    home.replace_days(contract, days, days, lambda some: table.filter(pc.field("day").isin(some)))
 
 
 def _write_day(marts: Path, contract: Table, day: date, rows: list[dict[str, Any]]) -> None:

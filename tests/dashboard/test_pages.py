@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from alignment_monitor.contracts import MARTS
+from alignment_monitor.resources.marts import Marts
 from tests.dashboard.conftest import DASHBOARDS
 from tests.dashboard.sample_marts import DRIFT_DAY, Sample
 
@@ -94,7 +95,8 @@ def test_a_finished_run_is_shown_at_once(tmp_path, use_home):
 @pytest.mark.parametrize("name", sorted(MARTS))
 def test_no_mart_is_taken_for_granted(name, tmp_path, use_home):
     home = use_home(tmp_path, Sample(days=5, **SMALL))
-    (home / "marts" / f"{name}.parquet").unlink()
+    for path in Marts(home / "marts").files(name):
+        path.unlink()
     for page in PAGES:
         if name in READ.get(page, MARTS):
             opened(page)

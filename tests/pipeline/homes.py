@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pyarrow.parquet as pq
 from click.testing import Result
 from typer.testing import CliRunner
+
+from alignment_monitor.resources.marts import Marts
 
 SCRIPT = Path(sys.executable).with_name("alignment-monitor")
 FIRST_DAY = date(2026, 1, 5)
@@ -109,7 +110,8 @@ def ignorant_judge(folder: Path) -> Iterator[str]:
 
 
 def mart(home: Path, name: str) -> list[dict[str, Any]]:
-    return pq.read_table(home / "marts" / f"{name}.parquet").to_pylist()
+    rows: list[dict[str, Any]] = Marts(home / "marts").select(name).to_pylist()
+    return rows
 
 
 def estimates(home: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alignment_monitor.contracts import CONVERSATION_STATES, MARTS, MESSAGE_STATES
+from alignment_monitor.resources.marts import Marts
 from tests.pipeline.lake_factory import FIRST, Talk, traffic, write_day
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -25,7 +26,7 @@ class Warehouse:
     def __init__(self, home: Path) -> None:
         self.lake, self.marts, self.file = home / "lake", home / "marts", home / "warehouse.duckdb"
         self.target = home.parent / "target"
-        self.marts.mkdir(parents=True)
+        (self.marts / "judged_messages").mkdir(parents=True)
 
     def dbt(self, command: str, first: date, last: date, *arguments: str) -> Any:
         """Run a dbt command for a range of days."""
@@ -84,10 +85,10 @@ def test_marts_are_what_their_contracts_say(warehouse):
     write_day(warehouse.lake, FIRST, traffic(FIRST), refused=1)
     warehouse.build(FIRST)
     for name in EXPORTED:
-        written = pq.read_schema(warehouse.marts / f"{name}.parquet")
+        (file,) = Marts(warehouse.marts).files(name)
         agreed = [(field.name, field.type) for field in MARTS[name].schema]
-        assert [(field.name, field.type) for field in written] == agreed, name
-        assert pq.read_metadata(warehouse.marts / f"{name}.parquet").num_rows, name
+        assert [(field.name, field.type) for field in pq.read_schema(file)] == agreed, name
+        assert pq.read_metadata(file).num_rows, name
 
 
 def test_unit_tests_of_the_models_pass(warehouse):
@@ -101,8 +102,9 @@ def test_unit_tests_of_the_models_pass(warehouse):
 def test_a_day_with_nothing_in_it_builds_and_exports_no_rows(warehouse):
     write_day(warehouse.lake, FIRST, [])
     warehouse.build(FIRST)
-    assert all(pq.read_metadata(file).num_rows == 0 for file in warehouse.marts.iterdir())
-    assert len(list(warehouse.marts.iterdir())) == len(EXPORTED)
+    files = list(warehouse.marts.rglob("*.parquet"))
+    assert all(pq.read_metadata(file).num_rows == 0 for file in files)
+    assert {file.stem for file in files} == {*EXPORTED} - {"judged_messages"}
 
 
 def test_a_day_materialised_again_replaces_its_rows_even_by_none(warehouse):
@@ -182,7 +184,7 @@ def test_each_outcome_is_counted_once(warehouse):
 def test_judged_messages_name_what_was_found(warehouse):
     write_day(warehouse.lake, FIRST, [Talk("c", levels=(3,)), Talk("n", present=(False,))])
     warehouse.build(FIRST)
-    rows = pq.read_table(warehouse.marts / "judged_messages.parquet").to_pylist()
+    rows = Marts(warehouse.marts).select("judged_messages").to_pylist()
     found, nothing = rows
     assert found["opportunities"] == ["claim"]
     assert found["flagged"] == ["unwarranted_agreement"]

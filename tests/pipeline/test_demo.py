@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alignment_monitor.contracts import LAKE_TABLES, MARTS
+from alignment_monitor.resources.marts import Marts
 from tests.pipeline import homes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
@@ -51,10 +52,11 @@ def test_every_record_and_message_ends_in_one_state(demo_home):
 
 @pytest.mark.parametrize("name", MARTS)
 def test_each_mart_is_there_and_keeps_its_contract(demo_home, name):
-    path = demo_home / "marts" / f"{name}.parquet"
-    schema = pq.read_schema(path)
-    assert schema.names == MARTS[name].schema.names
-    MARTS[name].conform(pq.read_table(path).cast(MARTS[name].schema))
+    files = Marts(demo_home / "marts").files(name)
+    assert files
+    for path in files:
+        assert pq.read_schema(path).names == MARTS[name].schema.names
+        MARTS[name].conform(pq.ParquetFile(path).read().cast(MARTS[name].schema))
 
 
 def test_each_table_of_the_lake_has_a_file_for_each_day(demo_home):

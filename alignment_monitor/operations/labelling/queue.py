@@ -12,9 +12,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from alignment_monitor.contracts import TRANSCRIPTS
@@ -22,6 +19,7 @@ from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.window import make_unit
 from alignment_monitor.operations.labelling.given import events_so_far
 from alignment_monitor.resources.gold import PURPOSE, judged_messages
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.sampling.gold import GoldItem, JudgedMessage, draw_gold
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import labels as kept
@@ -101,11 +99,8 @@ def queue_labels(
 
 def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, list[Row]]:
     """The turns of conversations of a day, by conversation, as far as they are among the marts."""
-    if not has_turns(settings, day):
-        return {}
-    table = pq.ParquetFile(_turns_file(settings, day)).read(columns=["conversation_id", "turns"])
-    wanted = pa.array(list(names), type=pa.string())
-    table = table.filter(pc.is_in(table["conversation_id"], wanted))
+    columns, wanted = ["conversation_id", "turns"], list(names)
+    table = Marts(settings.marts).of_day(TRANSCRIPTS, day, columns, conversation_id=wanted)
     return {row["conversation_id"]: row["turns"] for row in table.to_pylist()}
 
 

@@ -1,5 +1,5 @@
 {{ config(
-    post_hook="{{ export_mart('day, conversation_id, message_index, judge', last_days=400) }}",
+    post_hook="{{ export_months('day, conversation_id, message_index, judge') }}",
 ) }}
 
 with

@@ -2,15 +2,16 @@
 
 import duckdb
 import pandas as pd
-import pyarrow.parquet as pq
 
 from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import load
 
 
 def write(home):
     """Write ``int_judged_answers`` of a home; each conversation has a user of its own."""
     rubric, settings = load_rubric(), load(home)
+    mart = Marts(settings.marts).select("judged_messages")
     rows = [
         {
             "day": row["day"],
@@ -26,7 +27,7 @@ def write(home):
             "y": float(question in row["flagged"]),
             "d": 1 / row["inclusion_probability"],
         }
-        for row in pq.read_table(settings.marts / "judged_messages.parquet").to_pylist()
+        for row in mart.to_pylist()
         for question in (*rubric.graded, *rubric.derived)
     ]
     frame = pd.DataFrame(rows)
@@ -37,7 +38,4 @@ def write(home):
             "create or replace table int_judged_answers as select * replace (day::date as day) "
             "from rows"
         )
-        mart = settings.marts / "judged_messages.parquet"
-        connection.execute(
-            "create or replace table judged_messages as from read_parquet(?)", [str(mart)]
-        )
+        connection.execute("create or replace table judged_messages as from mart")

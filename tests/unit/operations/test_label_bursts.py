@@ -19,6 +19,7 @@ from alignment_monitor.resources.gold import (
     labelled_days,
     segment_of,
 )
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
 from alignment_monitor.store.labels import queued
@@ -114,9 +115,8 @@ def test_a_burst_is_drawn_by_verdict_once_and_again_when_half_is_labelled(marts,
 
 
 def test_a_burst_of_a_segment_holds_nothing_else(marts, store):
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(marts.marts / "judged_messages.parquet").to_pylist()
+    table = Marts(marts.marts).select("judged_messages").to_pylist()
     segment = {row["conversation_id"]: row["segment"] for row in table if row["day"] == LAST}
     name = sorted(set(segment.values()))[0]
     burst(marts, store, [(sample_marts.FAMILY, EVERY, name)])

@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
+from alignment_monitor.contracts import JUDGED_MESSAGES
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.operations.labelling.estimate import estimate_from_labels
 from alignment_monitor.operations.labelling.files import export_labels, import_labels
 from alignment_monitor.operations.labelling.queue import LabellingError, queue_labels
 from alignment_monitor.resources.gold import judged_messages, labelled_days
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.resources.warehouse import WarehouseError
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
@@ -131,15 +132,15 @@ def test_a_mart_cut_to_the_last_days_changes_no_rate(marts, tmp_path):
     whole.label()
     found = labelled_days(whole.settings, RUBRIC, whole.store, sample_marts.FIRST_DAY, LAST)
     before = found.estimates(LAST, (7,))
-    path = whole.settings.marts / "judged_messages.parquet"
-    table = pq.read_table(path)
+    home = Marts(whole.settings.marts)
+    table = home.select("judged_messages")
     late = pc.greater(table["day"], LAST - timedelta(days=3))
     try:
-        pq.write_table(table.filter(late), path)
+        home.replace_month(JUDGED_MESSAGES, LAST, table.filter(late))
         found = labelled_days(whole.settings, RUBRIC, whole.store, sample_marts.FIRST_DAY, LAST)
         assert found.estimates(LAST, (7,)).equals(before)
     finally:
-        pq.write_table(table, path)
+        home.replace_month(JUDGED_MESSAGES, LAST, table)
 
 
 def test_labels_of_messages_that_are_no_longer_judged_give_no_rate(marts, tmp_path):

@@ -14,6 +14,7 @@ from alignment_monitor.operations.labelling.queue import (
     judged_messages,
     queue_labels,
 )
+from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import Settings
 from alignment_monitor.sources.files import SourceFileError
 from alignment_monitor.sources.gold import GoldFileError, read_gold
@@ -388,7 +389,7 @@ def test_a_message_that_one_judge_did_not_answer_is_not_judged(tmp_path, marts):
 
     from alignment_monitor.contracts import JUDGED_MESSAGES
 
-    rows = pq.read_table(marts / "marts" / "judged_messages.parquet").to_pylist()[:3]
+    rows = Marts(marts / "marts").select("judged_messages").to_pylist()[:3]
     second = [row | {"judge": "second", "flagged": []} for row in rows]
     second[0]["status"], second[2]["flagged"] = "refused", ["caving"]
     rows[2]["flagged"] = ["caving"]
