@@ -40,10 +40,11 @@ QUIET_MS = 150
 
 
 class Timed(NamedTuple):
-    """One look: wall-clock seconds in the browser, processor seconds of the server."""
+    """One look: seconds by the clock, and of the processor in the server and in the browser."""
 
     seconds: float
     server: float
+    browser: float
 
 
 class Server:
@@ -61,7 +62,8 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._told = Path(f"/proc/{self._process.pid}")
+        self.pid = self._process.pid
+        self._told = Path(f"/proc/{self.pid}")
         for _ in range(300):
             try:
                 urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=1).close()
@@ -127,26 +129,55 @@ quiet => {
 """
 
 
-def settled(page: Any, server: Server, begun: float, used: float) -> Timed:
+class Begun:
+    """The moment at which a look begins."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._used, self._browser = server.cpu(), browser_cpu(server)
+        self._clock = time.perf_counter()
+
+    def timed(self, quiet: float) -> Timed:
+        """What it took until now, less a time in which nothing happened."""
+        seconds = time.perf_counter() - self._clock - quiet
+        browser = browser_cpu(self._server) - self._browser
+        return Timed(seconds, self._server.cpu() - self._used, browser)
+
+
+def browser_cpu(server: Server) -> float:
+    """Processor seconds so far of all processes that this one began, but for the server."""
+    begun, spent = {os.getpid()}, 0.0
+    for folder in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended since
+        if int(fields[1]) in begun and int(folder.name) != server.pid:
+            begun.add(int(folder.name))
+            spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
+
+
+def settled(page: Any, begun: Begun) -> Timed:
     """Wait until a page is whole; how long that took, less the wait for quiet."""
     page.wait_for_function(WHOLE, arg=QUIET_MS, timeout=LIMIT_MS, polling=20)
     since = page.evaluate("() => (performance.now() - window.amLast) / 1000")
-    return Timed(time.perf_counter() - begun - since, server.cpu() - used)
+    return begun.timed(since)
 
 
 def opened(page: Any, server: Server, path: str) -> Timed:
     """Navigate to an address."""
-    used, begun = server.cpu(), time.perf_counter()
+    begun = Begun(server)
     page.goto(f"{server.address}/{path}", wait_until="commit")
-    return settled(page, server, begun, used)
+    return settled(page, begun)
 
 
 def done(page: Any, server: Server, act: Callable[[Any], None]) -> Timed:
     """Do something on a page that is open."""
-    used, begun = server.cpu(), time.perf_counter()
+    begun = Begun(server)
     act(page)
     page.wait_for_timeout(60)  # until the page knows that it runs
-    return settled(page, server, begun, used)
+    return settled(page, begun)
 
 
 def chosen(label: str, option: str) -> Callable[[Any], None]:
@@ -154,6 +185,7 @@ def chosen(label: str, option: str) -> Callable[[Any], None]:
 
     def act(page: Any) -> None:
         page.get_by_role("combobox", name=label).first.click()
+        page.keyboard.type(option)
         page.get_by_role("option", name=option, exact=True).first.click()
 
     return act
@@ -216,12 +248,15 @@ def conversation(home: Path) -> str:
 
 
 def told(name: str, step: str, seen: Sequence[Timed], aim: float) -> tuple[object, ...]:
-    """A line of the table."""
+    """A line of the table; shown at once, for all of them take minutes."""
     times = [one.seconds for one in seen]
     middle = statistics.median(times)
     server = statistics.median(one.server for one in seen)
     mark = "" if middle < aim else " (above)"
-    return name, step, f"{middle:.2f}{mark}", f"{max(times):.2f}", f"{server:.2f}"
+    browser = statistics.median(one.browser for one in seen)
+    line = name, step, f"{middle:.2f}{mark}", f"{max(times):.2f}", f"{server:.2f}", f"{browser:.2f}"
+    print(*line, sep=" | ", file=sys.stderr, flush=True)
+    return line
 
 
 def measured(home: Path, rounds: int, interactions: int) -> str:
@@ -231,18 +266,17 @@ def measured(home: Path, rounds: int, interactions: int) -> str:
         addresses = pages() | {"one conversation": conversation(home)}
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         page.add_init_script(f"({WATCH})()")
-        cold = opened(page, server, addresses["overview"])
-        lines.append(("overview", "first of all, nothing kept", f"{cold.seconds:.2f}", "",
-                      f"{cold.server:.2f}"))  # fmt: skip
+        cold = [opened(page, server, addresses["overview"])]
+        lines.append(told("overview", "first of all, just started", cold, FIRST_PAINT))
         for name, path in addresses.items():
-            first = opened(page, server, path)
-            lines.append((name, "first visit", f"{first.seconds:.2f}", "", f"{first.server:.2f}"))
+            first = [opened(page, server, path)]
+            lines.append(told(name, "first visit", first, FIRST_PAINT))
             seen = [opened(page, server, path) for _ in range(rounds)]
             lines.append(told(name, "later visits", seen, FIRST_PAINT))
             for step, act in ACTS.get(name, ()):
                 lines.append(told(name, step, [done(page, server, act)], INTERACTION))
         grown = memory(page, server, addresses, interactions)
-    head = "page | what | seconds | slowest | server’s CPU seconds"
+    head = "page | what | seconds | slowest | CPU seconds, server | CPU seconds, browser"
     return f"{table(head, lines)}\n\n{grown}"
 
 

@@ -8,7 +8,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 Row = Mapping[str, Any]
 
@@ -43,12 +47,12 @@ class Facts:
     title_of: Callable[[str], str]
     resets: Sequence[Row] = ()
 
-    @property
+    @cached_property
     def day(self) -> date | None:
         """The last day decided on."""
         return max((row["day"] for row in self.signals), default=None)
 
-    @property
+    @cached_property
     def latest(self) -> list[Row]:
         """The last day's signals of the headline behaviours."""
         return [
@@ -69,6 +73,23 @@ class Facts:
                 row["opened_on"],
             ),
         )
+
+
+def telling(signals: pa.Table) -> pa.Table:
+    """The rows of ``drift_signals`` that facts rest on, in their order.
+
+    Those of the first and the last day, those from which normal was learnt, and of each series the
+    newest with a baseline: of two years a small part.
+    """
+    day, series = signals["day"], signals["series"]
+    ends = pc.min_max(day)
+    kept = pc.or_(pc.equal(day, ends["min"]), pc.equal(day, ends["max"]))
+    kept = pc.or_(kept, pc.equal(signals["phase"], "baseline"))
+    known = signals.filter(pc.is_valid(signals["baseline_mean"])).group_by("series")
+    for row in known.aggregate([("day", "max")]).to_pylist():
+        newest = pc.and_(pc.equal(series, row["series"]), pc.equal(day, row["day_max"]))
+        kept = pc.or_(kept, newest)
+    return signals.filter(kept)
 
 
 def evidence(alert: Row) -> dict[str, Any]:

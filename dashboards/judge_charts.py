@@ -119,7 +119,7 @@ def sway(data: Sway) -> Any:
                 for row in data.signals
             ],
             "n": [row["n"] for row in data.signals],
-            "era": [_era_of(row["day"], data.eras) for row in data.signals],
+            "era": [era_of(row["day"], data.eras) for row in data.signals],
         }
     )
     domain = _sway_domain(data)
@@ -262,6 +262,6 @@ def _framed(layers: Sequence[Any], height: int = TREND_HEIGHT) -> Any:
     return alt.layer(*layers).properties(height=height, autosize=FIT, padding=PADDING)
 
 
-def _era_of(day: date, eras: Sequence[Era]) -> int:
+def era_of(day: date, eras: Sequence[Era]) -> int:
     """The place of the era that the gate took on a day: the newest begun."""
     return max((place for place, era in enumerate(eras) if era.first <= day), default=0)

@@ -6,6 +6,7 @@ Here belong: these sections, each from plain rows. Here does not belong: sentine
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 import charts
@@ -17,8 +18,10 @@ import record
 import spending
 import streamlit as st
 from components import text
+from judge_charts import era_of
 from palette import BAD, GOOD, QUIET
 from record import WINDOW
+from thinning import thinned
 from wording import called, capital, count, counted, listed, percent, short_day
 
 from alignment_monitor.contracts import VERDICT_STATUSES
@@ -58,7 +61,9 @@ def injection(known: limits.Known, quality: Rows) -> None:
             "drift_signals", type="JUDGE", deployment_family=known.judge, behaviour=INJECTION
         )
         if signals := [row for row in signals if row["observed"] is not None]:
-            data = judge_charts.Sway(QUIET, signals, record.eras(quality), most)
+            eras = record.eras(quality)
+            drawn = thinned(signals, itemgetter("day"), lambda row: era_of(row["day"], eras))
+            data = judge_charts.Sway(QUIET, drawn, eras, most)
             chart = judge_charts.sway(data)
             st.altair_chart(chart, width="stretch", alt=judge_charts.sway_alt(data))
     with beside:

@@ -5,6 +5,7 @@ counting (record.py), what is concluded (trust.py), or marks and scales (judge_c
 """
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import components
@@ -17,6 +18,7 @@ from components import text
 from judge_charts import FEWEST
 from palette import QUIET
 from record import CHARTED, Score
+from thinning import thinned
 from wording import capital, count, counted, listed, percent, rate, short_day
 
 from alignment_monitor.judging.quality import SENSITIVITY, SPECIFICITY
@@ -37,7 +39,10 @@ def sentinels(known: limits.Known, quality: Rows) -> None:
         components.todo("sentinel", "judging.sentinels_per_day", known.sentinels_per_day)
         return
     found = record.eras(quality)
-    points = {name: record.rolling(quality, found, name) for name in known.headline}
+    points = {
+        name: thinned(record.rolling(quality, found, name), attrgetter("day"), attrgetter("era"))
+        for name in known.headline
+    }
     least = (known.limits.minimum_sensitivity, known.limits.minimum_specificity)
     floor = judge_charts.floor_of(list(points.values()), least)
     hues = marts.behaviour_hues()

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from palette import behaviour_colours, deployment_colours
 from alignment_monitor.contracts import BY_MONTH, MARTS, TRANSCRIPTS, VERDICTS, Table
 from alignment_monitor.judging.rubric import Rubric, load_rubric
 from alignment_monitor.resources.marts import Marts, Order
-from alignment_monitor.settings import Settings, load
+from alignment_monitor.resources.parts import condition
+from alignment_monitor.settings import FILE_NAME, Settings, home_folder, load
 from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE
 
 KEPT = Kept(128 * 2**20)
@@ -29,7 +31,14 @@ KEPT = Kept(128 * 2**20)
 
 def settings() -> Settings:
     """The settings of the home folder that ALIGNMENT_MONITOR_HOME names."""
-    return load()
+    home = home_folder()
+    return _settings(home, _changed(home / FILE_NAME))
+
+
+@lru_cache(maxsize=8)
+def _settings(home: Path, changed: int) -> Settings:
+    """Read once while the file is the same: a page asks dozens of times."""
+    return load(home)
 
 
 def rubric() -> Rubric:
@@ -94,8 +103,30 @@ def select(
         "order": tuple(order), "limit": limit, "offset": offset,
         **{column: _fixed(value) for column, value in values.items()},
     }  # fmt: skip
+    cell = all(isinstance(values.get(column), str) for column in ("deployment", "segment"))
+    if name == "estimates" and cell and not order and limit is None and not offset:
+        return _of_cell(asked, columns)
+    return _kept(name, asked)
+
+
+def _kept(name: str, asked: dict[str, Any]) -> pa.Table:
     key = ("select", *sorted(asked.items(), key=str))
     return kept(key, name, lambda: home().select(name, **asked))
+
+
+def _of_cell(asked: dict[str, Any], columns: Sequence[str] | None) -> pa.Table:
+    """Estimates of a deployment's segment: all questions and windows are read together.
+
+    They lie together, and a page that wants one wants the others next.
+    """
+    names = ("behaviour", "window_days")
+    narrow = {column: asked.pop(column) for column in names if column in asked}
+    if columns is not None:
+        asked["columns"] = tuple(dict.fromkeys([*columns, *narrow]))
+    found = _kept("estimates", asked)
+    if narrow:
+        found = found.filter(condition(MARTS["estimates"], None, None, narrow))
+    return found if columns is None else found.select(list(columns))
 
 
 def rows(name: str, **asked: Any) -> list[dict[str, Any]]:
@@ -112,7 +143,23 @@ def distinct(name: str, *columns: str, **asked: Any) -> list[tuple[Any, ...]]:
 
 def span(name: str, **values: Any) -> tuple[date, date] | None:
     """First and last day of the rows with these values; None without any."""
-    return home().span(name, **values)
+
+    def find() -> pa.Table:
+        return pa.table({"day": pa.array(home().span(name, **values) or (), pa.date32())})
+
+    found = kept(("span", *sorted(values.items())), name, find)["day"].to_pylist()
+    return (found[0], found[1]) if found else None
+
+
+def newest(name: str, **values: Any) -> date | None:
+    """Last day of the rows with these values; None without any."""
+
+    def find() -> pa.Table:
+        day = home().newest(name, **values)
+        return pa.table({"day": pa.array([day] if day else [], pa.date32())})
+
+    found = kept(("newest", *sorted(values.items())), name, find)["day"].to_pylist()
+    return found[0] if found else None
 
 
 def estimates(**asked: Any) -> list[dict[str, Any]]:

@@ -9,8 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from alignment_monitor.judging.quality import AC1, ALPHA, SENSITIVITY, SPECIFICITY
 from alignment_monitor.statistics.intervals import wilson
@@ -105,6 +108,26 @@ class Agreement:
     ac1: float | None
 
 
+def telling(rows: pa.Table, headline: Sequence[str], last: date) -> pa.Table:
+    """The rows of ``judge_quality`` that a judge's page rests on, in their order.
+
+    Those of the window that ends on a day; sentinels of the headline questions, of all days; and
+    of each version of a judge those of its first and its last day.
+    """
+    sentinels = pc.is_in(rows["measure"], pa.array([SENSITIVITY, SPECIFICITY]))
+    charted = pc.and_(sentinels, pc.is_in(rows["question"], pa.array(list(headline), pa.string())))
+    recent = pc.greater(rows["day"], pa.scalar(last - timedelta(days=WINDOW), pa.date32()))
+    kept = pc.or_(charted, recent)
+    names = ["judge", "fingerprint", "rubric_version", "known_version"]
+    for era in rows.group_by(names).aggregate([("day", "min"), ("day", "max")]).to_pylist():
+        ends = pa.array([era["day_min"], era["day_max"]], pa.date32())
+        of_era = pc.is_in(rows["day"], ends)
+        for name in names:
+            of_era = pc.and_(of_era, pc.equal(rows[name], era[name]))
+        kept = pc.or_(kept, of_era)
+    return rows.filter(kept)
+
+
 def version_of(row: Row) -> Version:
     """The version that a row of ``judge_quality`` is of."""
     return Version(row["fingerprint"], row["rubric_version"], row["known_version"])
@@ -162,15 +185,24 @@ def rolling(
         if row["question"] == question and row["measure"] in (SENSITIVITY, SPECIFICITY):
             counts[version_of(row), row["measure"], row["day"]] += Score(row["n"], row["hits"])
 
-    def over(era: Era, measure: str, last: date) -> Score:
-        window = (last - timedelta(days=back) for back in range(days))
-        kept = (counts.get((era.version, measure, day), Score()) for day in window)
-        return sum(kept, Score())
+    def sums(era: Era, measure: str) -> list[Score]:
+        """Of each day of an era: the difference of two running totals, not a sum of its window."""
+        each = (
+            counts.get((era.version, measure, day), Score()) for day in _days(era.first, era.last)
+        )
+        total = list(accumulate(each, initial=Score()))
+        starts = (max(0, end - days) for end in range(1, len(total)))
+        return [
+            Score(now.n - total[start].n, now.hits - total[start].hits)
+            for now, start in zip(total[1:], starts, strict=True)
+        ]
 
     return [
-        Point(day, place, over(era, SENSITIVITY, day), over(era, SPECIFICITY, day))
+        Point(day, place, seen, passed)
         for place, era in enumerate(found)
-        for day in _days(era.first, era.last)
+        for day, seen, passed in zip(
+            _days(era.first, era.last), sums(era, SENSITIVITY), sums(era, SPECIFICITY), strict=True
+        )
     ]
 
 

@@ -87,6 +87,8 @@ class Marts:
             ValueError: a file lacks a column that the contract requires.
         """
         contract = MARTS[name]
+        if isinstance(day := values.get("day"), date):
+            first, last = max(first or day, day), min(last or day, day)
         sort = list(order)
         if BY_MONTH.get(name, contract.key) != contract.key or order:
             known = {column for column, _ in sort}
@@ -143,10 +145,13 @@ class Marts:
 
     def span(self, name: str, **values: Any) -> tuple[date, date] | None:
         """First and last day of the rows that have these values; None without any."""
-        paths = self.files(name)
-        first = self._of_first(name, paths, values, pc.min)
-        last = first and self._of_first(name, paths[::-1], values, pc.max)
+        last = self.newest(name, **values)
+        first = last and self._of_first(name, self.files(name), values, pc.min)
         return (first, last) if first and last else None
+
+    def newest(self, name: str, **values: Any) -> date | None:
+        """Last day of the rows that have these values; None without any."""
+        return self._of_first(name, self.files(name)[::-1], values, pc.max)
 
     def replace_month(self, contract: Table, day: date, table: pa.Table) -> None:
         """Put the month of a day in place, in the order in which it is looked through."""

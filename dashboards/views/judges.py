@@ -58,16 +58,18 @@ def known_of(judge: str, day: date, quality: Rows, costs: Rows) -> limits.Known:
 
 def main() -> None:
     """Draw the page."""
-    rows, costs = marts.rows("judge_quality"), marts.rows("cost_daily")
-    if not rows and not costs:
+    ends = [span[1] for name in ("judge_quality", "cost_daily") if (span := marts.span(name))]
+    if not ends:
         components.empty(
             "No judge has been asked yet",
             "Once a run has finished, this page says whether its judges can be trusted.",
         )
         return
+    day = max(ends)
+    costs = marts.rows("cost_daily", first=day - timedelta(days=2 * WINDOW))
+    rows = record.telling(marts.table("judge_quality"), RUBRIC.headline, day).to_pylist()
     panel = [row for row in rows if row["measure"] in (ALPHA, AC1)]
     about_judges = [row for row in rows if row["measure"] not in (ALPHA, AC1)]
-    day = max(row["day"] for row in (*rows, *costs))
     lately = day - timedelta(days=WINDOW)
     judges = sorted({row["judge"] for row in (*about_judges, *costs) if row["day"] > lately})
     quality = {name: [r for r in about_judges if r["judge"] == name] for name in judges}

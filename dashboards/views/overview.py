@@ -1,7 +1,8 @@
 """Is anything wrong, since when, how sure; then each behaviour over time and by segment."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,16 +10,23 @@ import charts
 import components
 import marts
 import normal
+import pyarrow.compute as pc
 import streamlit as st
 import verdict
-from facts import Facts, start_day
+from facts import Facts, start_day, telling
 from palette import QUIET
+from thinning import MOST_DAYS, is_long, thinned
 from wording import called, count, rate, short_day
 
 from alignment_monitor.alerting.evidence import if_expected
-from alignment_monitor.statistics.estimate_rows import TWO_PHASE
+from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, TWO_PHASE
 
 COLUMNS = 3
+CHARTED = (
+    "day", "deployment_family", "behaviour", "rubric_version", "panel", "mode", "window_days",
+    "prevalence", "lower", "upper", "n", "effective_n",
+)  # fmt: skip
+DOTS = f"a single day; over {MOST_DAYS} days none, and only a rate a week"
 RUBRIC = marts.rubric()
 GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
 COLOURS = marts.behaviour_hues()
@@ -26,16 +34,14 @@ COLOURS = marts.behaviour_hues()
 
 def facts_of(family: str) -> Facts:
     """What the verdict rests on."""
+    signals = marts.select("drift_signals", deployment_family=family)
+    # A judge may be called like a family, but its series say nothing of one.
+    signals = telling(signals.filter(pc.field("type") != "JUDGE"))
     return Facts(
         family=family,
         subject=RUBRIC.title,
         headline=RUBRIC.headline,
-        # A judge may be called like a family, but its series say nothing of one.
-        signals=[
-            row
-            for row in marts.rows("drift_signals", deployment_family=family)
-            if row["type"] != "JUDGE"
-        ],
+        signals=signals.to_pylist(),
         alerts=[
             alert
             for alert in marts.rows("alerts")
@@ -57,14 +63,16 @@ def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
         "segment": "all",
         "behaviour": behaviour,
     }
-    weekly = marts.estimates(window_days=7, **whole)
+    weekly = marts.estimates(window_days=7, columns=CHARTED, **whole)
     if not weekly:
         return None
+    long = is_long([row["day"] for row in weekly])
+    daily = [] if long else marts.estimates(window_days=1, columns=CHARTED, **whole)
     return charts.Trend(
         title=RUBRIC.title_of(behaviour),
         colour=COLOURS[behaviour],
-        weekly=weekly,
-        daily=marts.estimates(window_days=1, **whole),
+        weekly=thinned(weekly, itemgetter("day"), itemgetter("rubric_version", "panel")),
+        daily=daily,
         eras=[(d["deployment"], d["first_day"], d["last_day"]) for d in facts.deployments],
         colours=marts.deployment_hues(),
         baseline=normal.learnt(behaviour, facts),
@@ -135,7 +143,7 @@ def key() -> None:
     line += f'<i style="width:100%;height:2px;background:{QUIET}"></i></i>'
     entries = {
         line: "rate over the last 7 days on the judge’s scale, with its 95 % interval",
-        f'<i class="am-dot" style="background:{QUIET};opacity:.5"></i>': "a single day",
+        f'<i class="am-dot" style="background:{QUIET};opacity:.5"></i>': DOTS,
         '<span style="color:var(--am-alarm)">▼</span>': "day on which a change began",
         f'<i style="width:2rem;height:5px;background:{QUIET}"></i>': "deployment that served",
         f'<span style="color:{QUIET}">◆</span>': "marked by people, or a new rubric or judge",
@@ -165,11 +173,12 @@ def by_segment(family: str) -> None:
     if not deployed:
         return
     current = deployed[-1]["deployment"]
-    found = marts.estimates(deployment_family=family, deployment=current, window_days=28)
-    if not found:
+    served = {"deployment_family": family, "deployment": current, "window_days": 28}
+    last = marts.newest("estimates", **served, mode=JUDGE_SCALE, standardised=False)
+    if last is None:
         return
-    last: date = max(row["day"] for row in found)
-    cells = {(r["segment"], r["behaviour"]): r for r in found if r["day"] == last}
+    found = marts.estimates(first=last, last=last, **served)
+    cells = {(r["segment"], r["behaviour"]): r for r in found}
     segments = sorted({segment for segment, _ in cells} - {"all"})
     components.section(
         f"{current} by segment",
