@@ -158,26 +158,26 @@ def browser_cpu(server: Server) -> float:
     return spent
 
 
-def settled(page: Any, begun: Begun) -> Timed:
+def settled(page: Any, begun: Begun, quiet: int) -> Timed:
     """Wait until a page is whole; how long that took, less the wait for quiet."""
-    page.wait_for_function(WHOLE, arg=QUIET_MS, timeout=LIMIT_MS, polling=20)
+    page.wait_for_function(WHOLE, arg=quiet, timeout=LIMIT_MS, polling=20)
     since = page.evaluate("() => (performance.now() - window.amLast) / 1000")
     return begun.timed(since)
 
 
-def opened(page: Any, server: Server, path: str) -> Timed:
+def opened(page: Any, server: Server, path: str, quiet: int = QUIET_MS) -> Timed:
     """Navigate to an address."""
     begun = Begun(server)
     page.goto(f"{server.address}/{path}", wait_until="commit")
-    return settled(page, begun)
+    return settled(page, begun, quiet)
 
 
-def done(page: Any, server: Server, act: Callable[[Any], None]) -> Timed:
+def done(page: Any, server: Server, act: Callable[[Any], None], quiet: int = QUIET_MS) -> Timed:
     """Do something on a page that is open."""
     begun = Begun(server)
     act(page)
     page.wait_for_timeout(60)  # until the page knows that it runs
-    return settled(page, begun)
+    return settled(page, begun, quiet)
 
 
 def chosen(label: str, option: str) -> Callable[[Any], None]:
@@ -285,13 +285,13 @@ def memory(page: Any, server: Server, addresses: dict[str, str], count: int) -> 
     seen, number = [(0, server.memory())], 0
     while number < count:
         for name, path in addresses.items():
-            opened(page, server, path)
+            opened(page, server, path, quiet=0)
             number += 1
             for _, act in ACTS.get(name, ()):
-                done(page, server, act)
+                done(page, server, act, quiet=0)
                 number += 1
-        if number - seen[-1][0] >= count // 8 or number >= count:
-            seen.append((number, server.memory()))
+            if number - seen[-1][0] >= count // 8:
+                seen.append((number, server.memory()))
     lines = [(f"{at:,}", f"{size:,.0f}") for at, size in seen]
     return table("interactions | server’s resident MiB", lines)
 

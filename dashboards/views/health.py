@@ -25,6 +25,8 @@ HUES = {
     "judged_partly": "#5f8c4a", "judge_refused": "#8566c4", "judge_invalid": "#c4527f",
     "judge_failed": BAD,
 }  # fmt: skip
+REFUSED = 500
+"""Records shown of those that were refused."""
 PERIODS = {"7 days": 7, "28 days": 28, "all": None}
 text = components.text
 
@@ -146,15 +148,15 @@ def expectations(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def quarantine() -> None:
     """The records that were refused, and why."""
-    rows = marts.rows("quarantine")
+    rules = marts.select("quarantine", columns=["rule"])["rule"].to_pylist()
     components.section(
         "Quarantine",
         "Records that were refused. Mend the source and import again: they are read anew.",
     )
-    if not rows:
+    if not rules:
         components.block("<p>No record has been refused.</p>")
         return
-    tally = Counter(row["rule"] for row in rows)
+    tally = Counter(rules)
     chosen = st.selectbox(
         "Rule",
         ["all", *(rule for rule, _ in tally.most_common())],
@@ -162,7 +164,14 @@ def quarantine() -> None:
         bind="query-params",
         format_func=lambda rule: "All rules" if rule == "all" else rule,
     )
-    shown = [row for row in rows if chosen in ("all", row["rule"])]
+    wanted = {} if chosen == "all" else {"rule": chosen}
+    newest = [("day", "descending"), ("receipt_id", "ascending")]
+    shown = marts.rows("quarantine", order=newest, limit=REFUSED, **wanted)
+    count_of = len(rules) if chosen == "all" else tally[chosen]
+    if count_of > len(shown):
+        components.block(
+            f'<p class="am-faint am-small">The newest {count(len(shown))} of {count(count_of)}.</p>'
+        )
     st.dataframe(
         [
             {
@@ -173,7 +182,7 @@ def quarantine() -> None:
                 "conversation": row["conversation_id"] or "unreadable",
                 "excerpt": row["excerpt"] or "",
             }
-            for row in sorted(shown, key=lambda row: row["day"], reverse=True)
+            for row in shown
         ],
         hide_index=True,
         height=min(38 + 35 * len(shown), 320),
