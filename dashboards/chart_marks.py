@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-from axes import FLOOR, moment, over_days
+from axes import moment, over_days
 from palette import QUIET
 from wording import short_day
 
@@ -53,15 +53,16 @@ def layers(marks: Sequence[tuple[date, str, str]], first: date, last: date) -> l
     texts = [
         base.transform_filter(alt.datum.side == side)
         .mark_text(align=side, baseline="middle", dx=dx, dy=RISE, fontSize=10, color=QUIET)
-        .encode(x=over_days(), y=FLOOR, text="shown:N")
+        .encode(x=over_days(), y=alt.YValue("height"), text="shown:N")
         for side, dx in (("left", 6), ("right", -6))
+        if any(text for text, at in placed if at == side)
     ]
     return [
         base.mark_rule(color=QUIET, strokeWidth=1, strokeDash=[1, 2]).encode(
             x=over_days(), tooltip=tooltip
         ),
         base.mark_point(shape="diamond", color=QUIET, filled=True, size=34, opacity=1).encode(
-            x=over_days(), y=FLOOR, tooltip=tooltip
+            x=over_days(), y=alt.YValue("height"), tooltip=tooltip
         ),
         *texts,
     ]

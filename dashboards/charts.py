@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 import chart_marks
 import pandas as pd
-from axes import FLOOR, QUIET_TITLE, moment, over_days
+from axes import QUIET_TITLE, moment, over_days
 from palette import ALARM, QUIET
 from wording import rate, short_day
 
@@ -65,7 +65,7 @@ class Trend:
 def trend(data: Trend) -> Any:
     """A behaviour over time: 7-day rate with its interval, single days, deployments, changes."""
     marks = chart_marks.layers(data.marks, *data.span)
-    layers = [*_baseline(data), *_eras(data), *marks, _daily(data), *_weekly(data)]
+    layers = [*_baseline(data), *_eras(data), *marks, *_daily(data), *_weekly(data)]
     layers += _changes(data)
     return alt.layer(*layers).properties(height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
 
@@ -178,8 +178,10 @@ def _hover(data: Trend) -> alt.Chart:
     )
 
 
-def _daily(data: Trend) -> alt.Chart:
-    return (
+def _daily(data: Trend) -> list[alt.Chart]:
+    if not data.daily:
+        return []
+    return [
         alt.Chart(_points(data.daily))
         .mark_circle(color=data.colour, opacity=0.4, size=16, clip=True)
         .encode(
@@ -191,7 +193,7 @@ def _daily(data: Trend) -> alt.Chart:
                 alt.Tooltip("n:Q", title="n", format=","),
             ],
         )
-    )
+    ]
 
 
 def _baseline(data: Trend) -> list[alt.Chart]:
@@ -236,17 +238,17 @@ def _eras(data: Trend) -> list[alt.Chart]:
         base.mark_rect().encode(
             x=over_days(),
             x2="end:T",
-            y=alt.value(STRIP),
-            y2=alt.value(BAND),
+            y=alt.YValue(STRIP),
+            y2=alt.Y2Value(BAND),
             color=hue,
             tooltip=tooltip,
         ),
         base.mark_text(align="left", baseline="bottom", fontSize=10.5, dy=-2).encode(
-            x=over_days(), y=alt.value(STRIP), text="label:N", color=hue
+            x=over_days(), y=alt.YValue(STRIP), text="label:N", color=hue
         ),
         base.transform_filter("datum.new")
         .mark_rule(strokeDash=[2, 3], strokeWidth=1)
-        .encode(x=over_days(), y=alt.value(BAND), y2=FLOOR, color=hue),
+        .encode(x=over_days(), y=alt.YValue(BAND), y2=alt.Y2Value("height"), color=hue),
     ]
 
 
@@ -266,11 +268,11 @@ def _changes(data: Trend) -> list[alt.Chart]:
     return [
         base.mark_rule(color=ALARM, strokeWidth=1.6).encode(x=over_days(), tooltip=tooltip),
         base.mark_point(shape="triangle-down", color=ALARM, filled=True, size=70, opacity=1).encode(
-            x=over_days(), y=alt.value(4), tooltip=tooltip
+            x=over_days(), y=alt.YValue(4), tooltip=tooltip
         ),
         base.mark_text(
             align="right", baseline="top", dx=-7, dy=0, color=ALARM, fontSize=11, fontWeight=600
-        ).encode(x=over_days(), y=alt.value(1), text="label:N"),
+        ).encode(x=over_days(), y=alt.YValue(1), text="label:N"),
     ]
 
 

@@ -1,6 +1,7 @@
 """What pages leave out changes nothing of what they say, and what they keep has a limit."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 import pyarrow as pa
@@ -40,9 +41,10 @@ def test_facts_rest_on_the_rows_that_are_kept(tmp_path, use_home):
     assert told[0] == told[1]
 
 
-def quality_row(day: date, fingerprint: str, measure: str, question: str, n: int) -> dict:
+def quality_row(number: int, version: int, measure: str, question: str, n: int) -> dict:
     return {
-        "day": day, "judge": "j", "fingerprint": fingerprint, "rubric_version": "r",
+        "day": DAY + timedelta(days=number), "judge": "j",
+        "fingerprint": f"m/{version}", "rubric_version": "r",
         "known_version": "k", "measure": measure, "question": question, "n": n, "hits": n // 2,
     }  # fmt: skip
 
@@ -52,13 +54,7 @@ def test_a_judges_page_rests_on_the_rows_that_are_kept():
 
     random, days = Random(3), 120
     rows = [
-        quality_row(
-            DAY + timedelta(days=number),
-            f"m/{number // 50}",
-            measure,
-            question,
-            random.randrange(9),
-        )
+        quality_row(number, number // 50, measure, question, random.randrange(9))
         for number in range(days)
         for measure in ("sensitivity", "specificity", "injection")
         for question in ("caving", "praise", "other")
@@ -80,13 +76,7 @@ def test_running_totals_are_sums_of_windows():
 
     random = Random(4)
     rows = [
-        quality_row(
-            DAY + timedelta(days=number),
-            f"m/{number // 30}",
-            measure,
-            "caving",
-            random.randrange(9),
-        )
+        quality_row(number, number // 30, measure, "caving", random.randrange(9))
         for number in range(70)
         if random.random() < 0.8
         for measure in ("sensitivity", "specificity")
@@ -116,7 +106,7 @@ def test_long_series_have_a_point_a_week_and_each_part_its_last():
     assert found[-1] == long[-1]
     assert {part(point) for point in found} == {0, 1, 2}
     assert len(found) <= 730 // 7 + 4
-    assert max((b[0] - a[0]).days for a, b in zip(found, found[1:], strict=False)) <= 7
+    assert max((b[0] - a[0]).days for a, b in pairwise(found)) <= 7
 
 
 def test_what_is_kept_has_a_limit_and_the_least_lately_used_goes():

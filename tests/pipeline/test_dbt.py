@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -89,6 +90,26 @@ def test_marts_are_what_their_contracts_say(warehouse):
         agreed = [(field.name, field.type) for field in MARTS[name].schema]
         assert [(field.name, field.type) for field in pq.read_schema(file)] == agreed, name
         assert pq.read_metadata(file).num_rows, name
+
+
+def test_messages_lie_by_month_and_a_day_rewrites_its_own(warehouse):
+    day = FIRST.replace(day=1) - timedelta(days=1)
+    for one in (day, FIRST):
+        write_day(warehouse.lake, one, traffic(one))
+    warehouse.build(day, FIRST)
+    home = Marts(warehouse.marts)
+    first, second = home.files("judged_messages")
+    assert first.name == f"month={day:%Y-%m}.parquet"
+    before = home.select("judged_messages")
+    assert home.span("judged_messages") == (day, FIRST)
+    written = second.stat().st_mtime_ns
+    first.unlink()
+    warehouse.build(day)
+    assert second.stat().st_mtime_ns == written
+    second.unlink()  # as in a home of before, where no month was written yet
+    write_day(warehouse.lake, day, [])
+    warehouse.build(day)
+    assert home.select("judged_messages").equals(before.filter(pc.field("day") == FIRST))
 
 
 def test_unit_tests_of_the_models_pass(warehouse):

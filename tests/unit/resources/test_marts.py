@@ -174,9 +174,8 @@ def test_a_new_day_rewrites_its_month_and_no_other(tmp_path):
 
     newest = FIRST + timedelta(days=DAYS)
     home.replace_days(ESTIMATES, [newest], sorted(set(more["day"].to_pylist())), rows_of)
-    changed = [
-        path.name for path in home.files("estimates") if path.stat().st_mtime_ns != before[path]
-    ]
+    files = home.files("estimates")
+    changed = [path.name for path in files if path.stat().st_mtime_ns != before[path]]
     assert changed == ["month=2026-03.parquet"]
     assert min(asked) == date(2026, 3, 1)
     assert home.select("estimates").equals(more)
