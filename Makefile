@@ -65,6 +65,7 @@ bench: $(STAMP) ## Slow simulations and timings
 	@$(BIN)/python -m benchmarks.judging_throughput
 	@$(BIN)/python -m benchmarks.screener_speed
 	@$(BIN)/python -m benchmarks.estimates_speed
+	@$(BIN)/python -m benchmarks.dashboard_speed
 	@for way in chat responses decisions batch; do $(BIN)/python -m benchmarks.chaos $$way; done
 	@$(BIN)/python -m benchmarks.poisoned
 

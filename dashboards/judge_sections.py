@@ -64,10 +64,17 @@ def injection(known: limits.Known, quality: Rows) -> None:
             eras = record.eras(quality)
             drawn = thinned(signals, itemgetter("day"), lambda row: era_of(row["day"], eras))
             data = judge_charts.Sway(QUIET, drawn, eras, most)
-            chart = judge_charts.sway(data)
-            st.altair_chart(chart, width="stretch", alt=judge_charts.sway_alt(data))
+            chart = drawn_sway(marts.stamp(), known.judge, data)
+            st.vega_lite_chart(chart, width="stretch", alt=judge_charts.sway_alt(data))
     with beside:
         by_kind(record.within(quality, known.era, known.day))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def drawn_sway(stamp: int, judge: str, _data: judge_charts.Sway) -> dict[str, Any]:
+    """The chart of a judge as it stands."""
+    chart: dict[str, Any] = judge_charts.sway(_data).to_dict(validate=False)
+    return chart
 
 
 def by_kind(window: Rows) -> None:

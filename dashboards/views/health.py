@@ -25,6 +25,9 @@ HUES = {
     "judged_partly": "#5f8c4a", "judge_refused": "#8566c4", "judge_invalid": "#c4527f",
     "judge_failed": BAD,
 }  # fmt: skip
+RUBRIC = marts.rubric()
+SENT = 100
+"""Deliveries shown, the newest."""
 REFUSED = 500
 """Records shown of those that were refused."""
 PERIODS = {"7 days": 7, "28 days": 28, "all": None}
@@ -224,7 +227,8 @@ def spent(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def deliveries() -> None:
     """Who was told of which alert."""
-    rows = marts.rows("deliveries")
+    newest = [("created_at", "descending"), ("delivery_id", "ascending")]
+    rows = marts.rows("deliveries", order=newest, limit=SENT)
     components.section("Alert deliveries", "Each change of an alert is sent once to each channel.")
     if not rows:
         components.block("<p>Nothing has been sent: no alert changed, or no channel is set up.</p>")
@@ -241,10 +245,13 @@ def deliveries() -> None:
                 count(row["attempts"]), components.moment(row['created_at']),
                 text(row["last_error"] or ""),
             ]
-            for row in sorted(rows, key=lambda row: row["created_at"], reverse=True)
+            for row in rows
         ],
         numbers=(4,),
     )  # fmt: skip
+    whole = marts.select("deliveries", columns=["delivery_id"]).num_rows
+    if whole > len(rows):
+        components.block(f'<p class="am-faint am-small">and {whole - len(rows):,} before.</p>')
 
 
 def named(alert_id: str | None, alerts: Mapping[str, Mapping[str, Any]]) -> str:
@@ -254,7 +261,7 @@ def named(alert_id: str | None, alerts: Mapping[str, Mapping[str, Any]]) -> str:
     alert = alerts.get(alert_id)
     if alert is None:
         return text(alert_id)
-    title = marts.rubric().title_of(alert["behaviour"])
+    title = RUBRIC.title_of(alert["behaviour"])
     if alert["type"] == "JUDGE":
         title = f"{title} on {called(alert['deployment_family'])}"
     return text(f"{title} {alert['direction']}, {alert['type']}")

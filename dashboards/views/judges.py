@@ -67,7 +67,11 @@ def main() -> None:
         return
     day = max(ends)
     costs = marts.rows("cost_daily", first=day - timedelta(days=2 * WINDOW))
-    rows = record.telling(marts.table("judge_quality"), RUBRIC.headline, day).to_pylist()
+    rows = marts.kept(
+        ("telling", day),
+        "judge_quality",
+        lambda: record.telling(marts.home().select("judge_quality"), RUBRIC.headline, day),
+    ).to_pylist()
     panel = [row for row in rows if row["measure"] in (ALPHA, AC1)]
     about_judges = [row for row in rows if row["measure"] not in (ALPHA, AC1)]
     lately = day - timedelta(days=WINDOW)
