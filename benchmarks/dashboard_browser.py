@@ -97,7 +97,14 @@ def chromium() -> Iterator[Any]:
 WATCH = """
 () => {
   window.amLast = performance.now();
-  new MutationObserver(() => { window.amLast = performance.now(); })
+  window.amRuns = 0;
+  new MutationObserver(changes => {
+    window.amLast = performance.now();
+    for (const { target, attributeName } of changes) {
+      if (attributeName === 'data-test-script-state'
+          && target.getAttribute(attributeName) === 'running') window.amRuns += 1;
+    }
+  })
     .observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
 }
 """
@@ -167,7 +174,8 @@ def opened(page: Any, server: Server, path: str, quiet: int = QUIET_MS) -> Timed
 
 def done(page: Any, server: Server, act: Callable[[Any], None], quiet: int = QUIET_MS) -> Timed:
     """Do something on a page that is open."""
+    before = page.evaluate("() => window.amRuns")
     begun = Begun(server)
     act(page)
-    page.wait_for_timeout(60)  # until the page knows that it runs
+    page.wait_for_function("before => window.amRuns > before", arg=before, polling=20)
     return settled(page, begun, quiet)
