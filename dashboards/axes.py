@@ -16,9 +16,18 @@ QUIET_TITLE: dict[str, Any] = {
 FLOOR = alt.value("height")
 
 
+DAY_OR_YEAR = (
+    "utcmonth(datum.value) == 0 && utcdate(datum.value) == 1"
+    " ? utcFormat(datum.value, '%Y') : utcFormat(datum.value, '%-d %b')"
+)
+"""The first of January tells the year: over two years a day alone would stand for two."""
+
+
 def over_days(name: str = "day:T") -> alt.X:
     """The axis of days."""
-    axis = alt.Axis(format="%-d %b", tickCount=5, grid=False, labelOverlap=True, **QUIET_TITLE)
+    axis = alt.Axis(
+        labelExpr=DAY_OR_YEAR, tickCount=5, grid=False, labelOverlap=True, **QUIET_TITLE
+    )
     return alt.X(name, title="day (UTC)", axis=axis, scale=alt.Scale(type="utc"))
 
 

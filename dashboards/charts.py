@@ -21,8 +21,10 @@ PER_CENT = "format(datum.value * 100, '~g') + ' %'"
 FAR_ABOVE_ZERO = 0.5
 STRIP, BAND = -12, -7
 """Pixels above the plot between which the strip of deployments lies."""
-NARROWEST_LABEL = 7
-"""Days that an era must last for its name to fit above it."""
+CHARACTER = 0.022
+"""Part of a small multiple's width that a character of an era's name takes."""
+MOST_RULES = 10
+"""Eras of which each beginning has a line; more would hide the rates, and the strip shows them."""
 TREND_HEIGHT, LEDGER_HEIGHT = 150, 220
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 """As wide as its column, while the plot keeps its height whatever stands above it."""
@@ -219,7 +221,7 @@ def _eras(data: Trend) -> list[alt.Chart]:
             "day": [moment(begin) for _, begin, *_ in eras],
             "end": [moment(end) for _, _, end, _ in eras],
             "label": [
-                name if (end - begin).days >= NARROWEST_LABEL else ""
+                name if (end - begin).days >= CHARACTER * len(name) * (last - first).days else ""
                 for name, begin, end, _ in eras
             ],
             "began": [f"began {short_day(begin)}" for _, begin, *_ in eras],
@@ -234,7 +236,7 @@ def _eras(data: Trend) -> list[alt.Chart]:
     )
     tooltip = [alt.Tooltip("name:N", title="deployment"), alt.Tooltip("began:N", title=" ")]
     base = alt.Chart(frame)
-    return [
+    layers = [
         base.mark_rect().encode(
             x=over_days(),
             x2="end:T",
@@ -246,10 +248,12 @@ def _eras(data: Trend) -> list[alt.Chart]:
         base.mark_text(align="left", baseline="bottom", fontSize=10.5, dy=-2).encode(
             x=over_days(), y=alt.YValue(STRIP), text="label:N", color=hue
         ),
-        base.transform_filter("datum.new")
-        .mark_rule(strokeDash=[2, 3], strokeWidth=1)
-        .encode(x=over_days(), y=alt.YValue(BAND), y2=alt.Y2Value("height"), color=hue),
     ]
+    if any(new for *_, new in eras) and len(eras) <= MOST_RULES:
+        began = base.transform_filter("datum.new").mark_rule(strokeDash=[2, 3], strokeWidth=1)
+        y, floor = alt.YValue(BAND), alt.Y2Value("height")
+        layers.append(began.encode(x=over_days(), y=y, y2=floor, color=hue))
+    return layers
 
 
 def _changes(data: Trend) -> list[alt.Chart]:
