@@ -26,10 +26,7 @@ HUES = {
     "judge_failed": BAD,
 }  # fmt: skip
 RUBRIC = marts.rubric()
-SENT = 100
-"""Deliveries shown, the newest."""
-REFUSED = 500
-"""Records shown of those that were refused."""
+SENT, REFUSED = 100, 500  # the newest deliveries and refused records, as many as are shown
 PERIODS = {"7 days": 7, "28 days": 28, "all": None}
 text = components.text
 

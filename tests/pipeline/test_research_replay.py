@@ -10,6 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from alignment_monitor.contracts import BY_MONTH, MARTS
+from alignment_monitor.parquet import write_parquet
+from alignment_monitor.resources.marts import Marts
 from tests.dashboard.test_pages import PAGES, opened, said
 from tests.pipeline import homes
 from tests.untraced import untraced
@@ -46,6 +49,13 @@ def labelled_judge(home):
         process.communicate(timeout=10)
 
 
+def _as_before(marts: Path) -> None:
+    """The marts by month as one file each, as homes had them; without the rows to come."""
+    marts.mkdir()
+    for name in BY_MONTH:
+        write_parquet(MARTS[name].empty(), marts / f"{name}.parquet")
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     if not SPIRAL.exists():
@@ -53,6 +63,7 @@ def world(tmp_path_factory):
     home = tmp_path_factory.mktemp("replay")
     (home / "monitor.yaml").write_text(MONITOR_YAML)
     words = ["--replay", "--replay-days", "20", "--last-day", LAST_DAY]
+    _as_before(home / "marts")
     imported = homes.invoke("import", str(SPIRAL), *words, home=home)
     assert imported.exit_code == 0, imported.output + imported.stderr
     began = time.monotonic()
@@ -60,6 +71,14 @@ def world(tmp_path_factory):
         run = homes.invoke("backfill", home=home, OPENAI_BASE_URL=address)
     assert run.exit_code == 0, run.output + run.stderr
     return SimpleNamespace(home=home, imported=imported, seconds=time.monotonic() - began)
+
+
+@pytest.mark.parametrize("name", BY_MONTH)
+def test_a_run_moves_a_home_of_before_to_months(world, name):
+    home = Marts(world.home / "marts")
+    assert not home.whole(name).exists()
+    assert {path.parent.name for path in home.files(name)} == {name}
+    assert home.span(name)[1].isoformat() == LAST_DAY
 
 
 def test_all_dialogues_and_messages_end_in_a_state(world):
