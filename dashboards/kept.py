@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 
@@ -54,4 +55,4 @@ def compact(table: pa.Table) -> pa.Table:
     whole: Any = table.get_total_buffer_size()
     if whole <= table.nbytes + 4096:
         return table
-    return table.take(pa.array(range(table.num_rows), pa.int64()))
+    return table.take(np.arange(table.num_rows))

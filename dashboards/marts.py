@@ -137,7 +137,13 @@ def rows(name: str, **asked: Any) -> list[dict[str, Any]]:
 
 def distinct(name: str, *columns: str, **asked: Any) -> list[tuple[Any, ...]]:
     """The combinations of some columns that occur, in order; asked as of ``select``."""
-    found = select(name, columns=columns, **asked).group_by(list(columns)).aggregate([])
+    key = ("distinct", columns, *((column, _fixed(value)) for column, value in asked.items()))
+
+    def find() -> pa.Table:
+        whole = home().select(name, columns=columns, **asked)
+        return whole.group_by(list(columns)).aggregate([])
+
+    found = kept(key, name, find)
     return sorted(zip(*(found[c].to_pylist() for c in columns), strict=True), key=str)
 
 
