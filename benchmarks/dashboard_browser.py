@@ -113,7 +113,7 @@ quiet => {
   const app = document.querySelector('[data-testid=stApp]');
   const state = app && app.getAttribute('data-test-script-state');
   const stale = document.querySelector('[data-stale=true], [data-testid=stSkeleton]');
-  const shown = document.querySelector('.am-section, .am-talk, .am-empty, .am-verdict');
+  const shown = document.querySelector('.am:not(.am-banner)');
   const bare = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
     .some(one => !one.querySelector('canvas, svg'));
   return state === 'notRunning' && !stale && shown && !bare

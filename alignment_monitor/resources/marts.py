@@ -21,7 +21,7 @@ import pyarrow.dataset as ds
 
 from alignment_monitor.contracts import BY_MONTH, MARTS, Table
 from alignment_monitor.parquet import write_parquet
-from alignment_monitor.resources.parts import Stamp, condition, opened, stamped
+from alignment_monitor.resources.parts import Stamp, condition, opened, several_of, stamped
 
 ROW_GROUP = 4096
 """Rows read or left out together: small enough that one series is a small part of a month."""
@@ -87,8 +87,8 @@ class Marts:
             ValueError: a file lacks a column that the contract requires.
         """
         contract = MARTS[name]
-        if isinstance(day := values.get("day"), date):
-            first, last = max(first or day, day), min(last or day, day)
+        if days := [day for day in several_of(values.get("day")) if day is not None]:
+            first, last = max(first or min(days), min(days)), min(last or max(days), max(days))
         sort = list(order)
         if BY_MONTH.get(name, contract.key) != contract.key or order:
             known = {column for column, _ in sort}

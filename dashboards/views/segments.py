@@ -8,7 +8,6 @@ import components
 import heat
 import heat_words
 import marts
-import pyarrow.compute as pc
 import streamlit as st
 from components import text
 from heat import Cell
@@ -33,11 +32,9 @@ def estimates(family: str, names: Sequence[str], **wanted: Any) -> Rows:
 
 def newest(family: str) -> date | None:
     """The last day with figures of a family."""
-    found = marts.select(
+    return marts.newest(
         "estimates", deployment_family=family, deployment="all", segment="all", window_days=WINDOW
     )
-    day: date | None = pc.max(found["day"]).as_py() if found.num_rows else None
-    return day
 
 
 def cells_of(show: str, family: str, last: date) -> tuple[list[Cell], str, str]:

@@ -2,10 +2,8 @@
 
 from datetime import timedelta
 
-import pyarrow.parquet as pq
-
-from alignment_monitor.contracts import MARTS
-from tests.dashboard.sample_marts import FIRST_DAY, STARTS, Sample
+from alignment_monitor.resources.marts import Marts
+from tests.dashboard.sample_marts import FIRST_DAY, STARTS, Sample, write_mart
 from tests.dashboard.test_pages import SMALL, opened, said
 
 DEPLOYMENTS, SEGMENTS = "views/deployments.py", "views/segments.py"
@@ -52,12 +50,12 @@ def test_a_single_deployment_has_nothing_to_stand_against(tmp_path, use_home):
 
 def test_a_deployment_of_one_day_is_too_little_and_says_so(tmp_path, use_home):
     home = use_home(tmp_path, Sample(days=STARTS["aurora-1.1"] + 1, **SMALL))
-    path = home / "marts" / "estimates.parquet"
+    before = Marts(home / "marts").select("estimates").to_pylist()
     rows = [
         {**row, "n": 4, "effective_n": 3.5} if row["deployment"] == "aurora-1.1" else row
-        for row in pq.read_table(path).to_pylist()
+        for row in before
     ]
-    pq.write_table(MARTS["estimates"].table(rows), path)
+    write_mart(home / "marts", "estimates", rows)
     text = said(opened(DEPLOYMENTS))
     assert "aurora-1.0 and aurora-1.1 cannot be compared yet" in text
     assert "too little data" in text
