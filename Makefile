@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+AXE := .browser/node_modules/axe-core/package.json
+AXE_VERSION := 4.14.1
 export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
@@ -37,13 +39,19 @@ check: $(STAMP) ## Lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-browser: ## Install Chromium for the page tests, where this machine lets us
+browser: $(AXE) ## Install Chromium and axe-core for the page tests, where this machine lets us
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium ..." && \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium \
 	      >/dev/null; } || \
 	  echo "Chromium is missing and cannot be installed here: page tests will be skipped." \
 	       "Install the package 'chromium' and run 'make test' again."
+
+$(AXE): Makefile
+	@command -v npm >/dev/null && npm install --no-audit --no-fund --no-save --loglevel=error \
+	  --prefix .browser axe-core@$(AXE_VERSION) >/dev/null && touch $(AXE) || \
+	  echo "axe-core cannot be installed here: the accessibility test will be skipped." \
+	       "Install npm and run 'make test' again."
 
 alertmanager: ## Install a Prometheus Alertmanager for its tests, where this machine lets us
 	@command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || \
@@ -77,4 +85,4 @@ bench-model: $(STAMP) ## A real small model as a judge, for half an hour
 	@$(BIN)/python -m benchmarks.real_model
 
 clean: ## Remove the virtual environment and the demo's home
-	rm -rf $(VENV) .alignment_monitor dbt_project/target
+	rm -rf $(VENV) .browser .alignment_monitor dbt_project/target

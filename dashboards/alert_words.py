@@ -4,6 +4,7 @@ Here belong: reading rows of alerts, deliveries and their history, as pure funct
 belong: any button (acting.py) or the order of the page (views/alerts.py).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -16,6 +17,7 @@ from wording import called, capital, count, counted, listed, rate, short_day
 
 Row = Mapping[str, Any]
 
+DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 ORDER = {"firing": 0, "acknowledged": 1, "silenced": 2, "pending": 3}
 ENDED = {
     "quiet": "went away by itself",
@@ -59,7 +61,8 @@ def head(alert: Row, title: str, notices: Sequence[str], sent: str) -> str:
     said = statement(alert) or f"{title} of {alert['deployment_family']} changed."
     told = "".join(f'<p class="am-held">{notice}</p>' for notice in notices)
     return (
-        f'<p class="status {kind}">{symbol} {escape(label)}</p><h2>{text(said)}</h2>{told}'
+        f'<p class="status {kind}">{symbol} {escape(label)}</p>'
+        f"<h2>{_whole_days(text(said))}</h2>{told}"
         f'<p class="am-faint am-small">{escape(since(alert))} · {sent} · {_read_on(alert)}</p>'
     )
 
@@ -156,6 +159,11 @@ def pattern(silence: Row) -> str:
     """What a silence matches."""
     names = ("type", "severity", "family", "behaviour", "series")
     return ", ".join(f"{name} {silence[name]}" for name in names if silence[name])
+
+
+def _whole_days(markup: str) -> str:
+    """Days that no line breaks within."""
+    return DAY.sub(r'<span class="am-day">\g<0></span>', markup)
 
 
 def _step(row: Row) -> str:

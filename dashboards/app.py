@@ -8,6 +8,7 @@ from pathlib import Path
 
 import components
 import marts
+import pictures
 import streamlit as st
 
 from alignment_monitor.settings import SettingsError
@@ -35,6 +36,7 @@ page = st.navigation(
         st.Page("views/labelling.py", title="Labelling", icon=":material/edit_note:"),
         st.Page("views/judges.py", title="Judges", icon=":material/gavel:"),
         st.Page("views/health.py", title="Health", icon=":material/vital_signs:"),
+        st.Page("views/method.py", title="Method", icon=":material/menu_book:"),
     ],
     position="top",
 )
@@ -43,7 +45,9 @@ try:
     components.banner(marts.about())
     components.stand_in(marts.about())
     refresh_when_a_run_lands()
+    pictures.begin()
     page.run()
+    pictures.offer()
 except SettingsError as error:
     st.error("The settings cannot be used, so there is nothing to show.")
     st.code(str(error), language=None)

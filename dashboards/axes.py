@@ -8,26 +8,21 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-from palette import QUIET
 
 QUIET_TITLE: dict[str, Any] = {
-    "titleColor": QUIET, "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
+    "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
 }  # fmt: skip
 FLOOR = alt.value("height")
-
-
-DAY_OR_YEAR = (
-    "utcmonth(datum.value) == 0 && utcdate(datum.value) == 1"
-    " ? utcFormat(datum.value, '%Y') : utcFormat(datum.value, '%-d %b')"
+DAYS = (
+    "utchours(datum.value) ? '' : "
+    "utcFormat(datum.value, utcdayofyear(datum.value) == 1 ? '%-d %b %Y' : '%-d %b')"
 )
-"""The first of January tells the year: over two years a day alone would stand for two."""
+"""A day is named once, at its midnight: axes of few days have ticks within a day too."""
 
 
 def over_days(name: str = "day:T") -> alt.X:
     """The axis of days."""
-    axis = alt.Axis(
-        labelExpr=DAY_OR_YEAR, tickCount=5, grid=False, labelOverlap=True, **QUIET_TITLE
-    )
+    axis = alt.Axis(labelExpr=DAYS, tickCount=5, grid=False, labelOverlap=True, **QUIET_TITLE)
     return alt.X(name, title="day (UTC)", axis=axis, scale=alt.Scale(type="utc"))
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 from axes import moment, over_days
-from palette import QUIET
-from wording import short_day
+from palette import ALARM, QUIET
+from wording import rate, short_day
 
 LONGEST = 16
 """Characters of a label that fit beside a mark; all of it is in the tooltip."""
@@ -65,6 +65,74 @@ def layers(marks: Sequence[tuple[date, str, str]], first: date, last: date) -> l
             x=over_days(), y=alt.YValue("height"), tooltip=tooltip
         ),
         *texts,
+    ]
+
+
+def learning(baseline: tuple[date, date] | None) -> list[Any]:
+    """The days from which normal was learnt, as a wash."""
+    if baseline is None:
+        return []
+    first, last = baseline
+    frame = pd.DataFrame({"day": [moment(first)], "end": [moment(last)]})
+    return [alt.Chart(frame).mark_rect(color=QUIET, opacity=0.13).encode(x=over_days(), x2="end:T")]
+
+
+def normal(level: float | None, y: alt.Y) -> list[Any]:
+    """What is normal, as a level line; ``y`` is the scale of the chart."""
+    if level is None:
+        return []
+    frame = pd.DataFrame({"rate": [level], "shown": [rate(level)]})
+    return [
+        alt.Chart(frame)
+        .mark_rule(color=QUIET, strokeWidth=1.2, strokeDash=[5, 4], clip=True)
+        .encode(y=y, tooltip=[alt.Tooltip("shown:N", title="normal")])
+    ]
+
+
+def changes(told: Sequence[tuple[date, str]], last: date) -> list[Any]:
+    """The days on which changes began: a rule, a full mark and the day."""
+    if not told:
+        return []
+    frame = pd.DataFrame(
+        {
+            "day": [moment(day) for day, _ in told],
+            "label": [f"since {short_day(day, last)}" for day, _ in told],
+            "statement": [text for _, text in told],
+        }
+    )
+    base = alt.Chart(frame)
+    tooltip = [alt.Tooltip("label:N", title="change"), alt.Tooltip("statement:N", title=" ")]
+    return [
+        base.mark_rule(color=ALARM, strokeWidth=1.6).encode(x=over_days(), tooltip=tooltip),
+        base.mark_point(shape="triangle-down", color=ALARM, filled=True, size=70, opacity=1).encode(
+            x=over_days(), y=alt.YValue(4), tooltip=tooltip
+        ),
+        base.mark_text(
+            align="right", baseline="top", dx=-7, dy=0, color=ALARM, fontSize=11, fontWeight=600
+        ).encode(x=over_days(), y=alt.YValue(1), text="label:N"),
+    ]
+
+
+def alarms(told: Sequence[tuple[date, str]]) -> list[Any]:
+    """The days on which changes were found: a hollow mark on a thin rule."""
+    if not told:
+        return []
+    frame = pd.DataFrame(
+        {
+            "day": [moment(day) for day, _ in told],
+            "label": [f"found {short_day(day)}" for day, _ in told],
+            "statement": [text for _, text in told],
+        }
+    )
+    base = alt.Chart(frame)
+    tooltip = [alt.Tooltip("label:N", title="alarm"), alt.Tooltip("statement:N", title=" ")]
+    return [
+        base.mark_rule(color=ALARM, strokeWidth=1, strokeDash=[2, 3]).encode(
+            x=over_days(), tooltip=tooltip
+        ),
+        base.mark_point(
+            shape="triangle-down", color=ALARM, filled=False, size=60, opacity=1, strokeWidth=1.5
+        ).encode(x=over_days(), y=alt.YValue(4), tooltip=tooltip),
     ]
 
 

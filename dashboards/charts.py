@@ -14,7 +14,7 @@ import altair as alt
 import chart_marks
 import pandas as pd
 from axes import QUIET_TITLE, moment, over_days
-from palette import ALARM, QUIET
+from palette import QUIET
 from wording import rate, short_day
 
 PER_CENT = "format(datum.value * 100, '~g') + ' %'"
@@ -44,6 +44,8 @@ class Trend:
         colours: colour of each deployment.
         baseline: first and last day from which normal was learnt, if any.
         changes: (start day, sentence) of each open alert.
+        alarms: (day on which it was found, sentence) of the same.
+        normal: the rate that is normal, if it is known.
         marks: (day, kind, label) of what was marked on the time line.
     """
 
@@ -55,6 +57,8 @@ class Trend:
     colours: Mapping[str, str]
     baseline: tuple[date, date] | None = None
     changes: Sequence[tuple[date, str]] = ()
+    alarms: Sequence[tuple[date, str]] = ()
+    normal: float | None = None
     marks: Sequence[tuple[date, str, str]] = ()
 
     @property
@@ -66,10 +70,22 @@ class Trend:
 
 def trend(data: Trend) -> Any:
     """A behaviour over time: 7-day rate with its interval, single days, deployments, changes."""
-    marks = chart_marks.layers(data.marks, *data.span)
-    layers = [*_baseline(data), *_eras(data), *marks, *_daily(data), *_weekly(data)]
-    layers += _changes(data)
+    layers = [
+        *chart_marks.learning(data.baseline),
+        *chart_marks.normal(data.normal, _y(data)),
+        *_eras(data),
+        *chart_marks.layers(data.marks, *data.span),
+        *_daily(data),
+        *_weekly(data),
+        *chart_marks.alarms(inside(data.alarms, data.span)),
+        *chart_marks.changes(inside(data.changes, data.span), data.span[1]),
+    ]
     return alt.layer(*layers).properties(height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
+
+
+def inside(told: Sequence[tuple[date, str]], span: tuple[date, date]) -> Sequence[tuple[date, str]]:
+    """Those of the days drawn; another would stretch the axis over days without data."""
+    return [one for one in told if span[0] <= one[0] <= span[1]]
 
 
 def trend_alt(data: Trend) -> str:
@@ -81,7 +97,10 @@ def trend_alt(data: Trend) -> str:
         row = known[-1]
         shown = rate(row["prevalence"], row["lower"], row["upper"])
         parts.append(f"Over the last 7 days {shown} of {row['n']} messages.")
+    if data.normal is not None:
+        parts.append(f"Normal is {rate(data.normal)}.")
     parts += [f"A change began on {short_day(day)}." for day, _ in data.changes]
+    parts += [f"It was found on {short_day(day)}." for day, _ in data.alarms]
     first, last = data.span
     parts += [f"{short_day(day)}: {label}." for day, _, label in data.marks if first <= day <= last]
     return " ".join(parts)
@@ -198,14 +217,6 @@ def _daily(data: Trend) -> list[alt.Chart]:
     ]
 
 
-def _baseline(data: Trend) -> list[alt.Chart]:
-    if data.baseline is None:
-        return []
-    first, last = data.baseline
-    frame = pd.DataFrame({"day": [moment(first)], "end": [moment(last)]})
-    return [alt.Chart(frame).mark_rect(color=QUIET, opacity=0.13).encode(x=over_days(), x2="end:T")]
-
-
 def _eras(data: Trend) -> list[alt.Chart]:
     first, last = data.span
     eras = [
@@ -254,30 +265,6 @@ def _eras(data: Trend) -> list[alt.Chart]:
         y, floor = alt.YValue(BAND), alt.Y2Value("height")
         layers.append(began.encode(x=over_days(), y=y, y2=floor, color=hue))
     return layers
-
-
-def _changes(data: Trend) -> list[alt.Chart]:
-    if not data.changes:
-        return []
-    last = data.span[1]
-    frame = pd.DataFrame(
-        {
-            "day": [moment(day) for day, _ in data.changes],
-            "label": [f"since {short_day(day, last)}" for day, _ in data.changes],
-            "statement": [text for _, text in data.changes],
-        }
-    )
-    base = alt.Chart(frame)
-    tooltip = [alt.Tooltip("label:N", title="change"), alt.Tooltip("statement:N", title=" ")]
-    return [
-        base.mark_rule(color=ALARM, strokeWidth=1.6).encode(x=over_days(), tooltip=tooltip),
-        base.mark_point(shape="triangle-down", color=ALARM, filled=True, size=70, opacity=1).encode(
-            x=over_days(), y=alt.YValue(4), tooltip=tooltip
-        ),
-        base.mark_text(
-            align="right", baseline="top", dx=-7, dy=0, color=ALARM, fontSize=11, fontWeight=600
-        ).encode(x=over_days(), y=alt.YValue(1), text="label:N"),
-    ]
 
 
 def _points(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

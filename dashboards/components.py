@@ -5,8 +5,6 @@ Here belong: markup shared by pages, and the one rule for foreign text: it passe
 says.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -14,8 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import streamlit as st
+import tables
 from wording import rate
 
+table, download = tables.table, tables.download
 STYLE = Path(__file__).with_name("style.css")
 SYMBOLS = {
     "change": "▲", "judge": "◆", "no_data": "○", "learning": "◔", "steady": "●", "unknown": "?",
@@ -50,6 +50,18 @@ class Told(Protocol):
     @property
     def notices(self) -> Sequence[str]:
         """What limits it."""
+
+
+class Linked(Protocol):
+    """A thing to do, with a link in its words or a command under them."""
+
+    before: str
+    label: str
+    page: str
+    query: str
+    after: str
+    commands: Sequence[str]
+    folded: bool
 
 
 def text(value: object) -> str:
@@ -115,22 +127,37 @@ def link(page: str, query: str, label: str) -> str:
     return f'<a class="am-link" target="_self" href="{escape(address)}">{escape(label)}</a>'
 
 
+def title(words: str, note: str = "") -> None:
+    """The heading of a page that has no verdict to begin with."""
+    small = f'<p class="am-faint am-small">{escape(note)}</p>' if note else ""
+    block(f"<h1>{escape(words)}</h1>{small}", "am-section")
+
+
 def section(title: str, note: str = "") -> None:
     """A heading, with what one must know to read what follows."""
     small = f'<p class="am-faint am-small">{escape(note)}</p>' if note else ""
     block(f"<h2>{escape(title)}</h2>{small}", "am-section")
 
 
-def verdict(told: Told, *, one_of_several: bool = False) -> None:
-    """The verdict: what limits it, what it is, how sure it is."""
+def verdict(
+    told: Told, *, one_of_several: bool = False, brief: Sequence[tuple[str, str]] = ()
+) -> None:
+    """The verdict: what limits it, what it is, how sure it is.
+
+    ``brief``, pairs of a name and markup, stands in the place of the assurance where it is given.
+    """
     notices = "".join(f'<p class="am-notice">{text(notice)}</p>' for notice in told.notices)
     details = "".join(f'<p class="detail">{text(detail)}</p>' for detail in told.details)
     heading = "h2" if one_of_several else "h1"
+    below = f'<p class="assurance am-faint">{text(told.assurance)}</p>'
+    if brief:
+        rows = "".join(f"<dt>{escape(name)}</dt><dd>{markup}</dd>" for name, markup in brief)
+        below = f'<dl class="am-brief">{rows}</dl>'
     block(
         f"{notices}"
         f'<p class="status {told.status}">{SYMBOLS[told.status]} {escape(told.label)}</p>'
         f"<{heading}>{text(told.headline)}</{heading}>{details}"
-        f'<p class="assurance am-faint">{text(told.assurance)}</p>',
+        f"{below}",
         "am-verdict am-several" if one_of_several else "am-verdict",
     )
 
@@ -145,6 +172,16 @@ def todo(kind: str, setting: str, now: int | None) -> None:
     block(f"<p><b>No {kind} has a verdict.</b> {advice}</p>")
 
 
+def link_step(step: "Linked") -> str:
+    """A thing to do, as markup: words, the link, more words, what to type."""
+    made = link(step.page, step.query, step.label) if step.label else ""
+    words = " ".join(filter(None, [text(step.before) if step.before else "", made]))
+    typed = "".join(f"<br><code>{text(command)}</code>" for command in step.commands)
+    if typed and step.folded:
+        typed = f"<details><summary>What to type</summary>{typed.removeprefix('<br>')}</details>"
+    return f"{words}{escape(step.after)}{typed}"
+
+
 def dot(colour: str) -> str:
     """The mark of a behaviour."""
     return f'<i class="am-dot" style="background:{colour}"></i>'
@@ -156,39 +193,20 @@ def square(colour: str) -> str:
 
 
 def panel(title: str, colour: str, now: Mapping[str, Any] | None, note: str, *, flag: str = "",
-          quiet: bool = False) -> None:  # fmt: skip
+          warn: bool = False, quiet: bool = False) -> None:  # fmt: skip
     """The head of a small multiple: what it is, where it stands, on how many messages."""
     if now is None or now["prevalence"] is None:
         shown = "no data"
     else:
         value, _, span = rate(now["prevalence"], now["lower"], now["upper"]).partition(" ")
         shown = f'{value} <span class="am-faint">{span}</span>'
-    raised = f'<span class="am-flag">{escape(flag)}</span>' if flag else ""
+    kind = "am-flag am-warn" if warn else "am-flag"
+    raised = f'<span class="{kind}">{escape(flag)}</span>' if flag else ""
     block(
         f"<h3>{dot(colour)}<span>{text(title)}</span>{raised}</h3>"
         f'<p class="now">{shown}</p><p class="am-faint am-small">{text(note)}</p>',
         "am-panel quiet" if quiet else "am-panel",
     )
-
-
-def table(head: Sequence[str], body: Sequence[Sequence[str]], *, numbers: Sequence[int] = (),
-          total: bool = False, tight: bool = False) -> None:  # fmt: skip
-    """A table of finished markup; the first cell of a row names it."""
-
-    def cell(place: int, markup: str, name: str) -> str:
-        kind = ' class="number"' if place in numbers else ""
-        return f"<{name}{kind}>{markup}</{name}>"
-
-    top = "".join(cell(place, markup, "th") for place, markup in enumerate(head))
-    lines = []
-    for number, row in enumerate(body):
-        cells = "".join(
-            cell(place, markup, "th" if place == 0 else "td") for place, markup in enumerate(row)
-        )
-        last = total and number == len(body) - 1
-        lines.append(f'<tr class="total">{cells}</tr>' if last else f"<tr>{cells}</tr>")
-    markup = f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    block(markup, "am-scroll am-tight" if tight else "am-scroll")
 
 
 def range_bar(row: Mapping[str, Any], most: float, colour: str) -> str:
@@ -201,28 +219,3 @@ def range_bar(row: Mapping[str, Any], most: float, colour: str) -> str:
         f'background:{colour}"></i><b style="left:calc({point:.1f}% - 1.5px);'
         f'background:{colour}"></b></div>'
     )
-
-
-def download(name: str, found: Sequence[Mapping[str, Any]]) -> None:
-    """Offer the rows behind a table as CSV, written only when asked for."""
-    if found:
-        st.download_button(
-            "CSV", lambda: as_csv(found), f"{name}.csv", "text/csv", key=f"download-{name}",
-            type="tertiary", icon=":material/download:", on_click="ignore",
-            help=f"Download this table ({len(found):,} rows)",
-        )  # fmt: skip
-
-
-def as_csv(found: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows as CSV; foreign text that a spreadsheet would run as a formula is quoted first."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(found[0]))
-    writer.writeheader()
-    for row in found:
-        writer.writerow({name: _harmless(value) for name, value in row.items()})
-    return out.getvalue().encode()
-
-
-def _harmless(value: object) -> object:
-    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if risky else value

@@ -74,7 +74,7 @@ def talk_of(row: Mapping[str, Any], answers: Mapping[str, Sequence[Mapping[str, 
     ]
     thumbs = {"up": " · thumbs up", "down": " · thumbs down"}.get(talk["feedback"] or "", "")
     components.block(
-        f"<h2>{short_day(row['day'])}{thumbs}</h2>"
+        f"<h1>{short_day(row['day'])}{thumbs}</h1>"
         f'<p class="am-faint am-small">{components.text(row["conversation_id"])}</p>'
         + reader.transcript(talk["turns"], row["message_index"], quotes),
         "am-talk",

@@ -5,14 +5,17 @@ Here belong: choosing and reading rows, as pure functions. Here does not belong:
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from trust import Trust
 
 Row = Mapping[str, Any]
 
@@ -34,6 +37,10 @@ class Facts:
         now: current time, to tell old news from new.
         title_of: the title of a behaviour, for people.
         resets: rows of ``baseline_resets`` of the family.
+        is_good: whether more of a behaviour is better.
+        gauges: behaviours watched beside the headline ones.
+        judges: what is concluded of each judge.
+        labelled: newest estimate from people's labels, by behaviour.
     """
 
     family: str
@@ -46,6 +53,10 @@ class Facts:
     now: datetime
     title_of: Callable[[str], str]
     resets: Sequence[Row] = ()
+    is_good: Callable[[str], bool] = lambda name: False
+    gauges: Sequence[str] = ()
+    judges: Mapping[str, "Trust"] = field(default_factory=dict)
+    labelled: Mapping[str, Row] = field(default_factory=dict)
 
     @cached_property
     def day(self) -> date | None:
@@ -63,8 +74,19 @@ class Facts:
 
     def open_alerts(self, *types: str) -> list[Row]:
         """Alerts not yet resolved, pages before warnings, headline behaviours first."""
+        return self._sorted(
+            row for row in self.alerts if row["state"] in OPEN and row["type"] in types
+        )
+
+    @property
+    def suspected(self) -> list[Row]:
+        """Warnings of a change of the model that have not become alerts."""
+        return self._sorted(
+            row for row in self.alerts if row["state"] == "pending" and row["type"] == "MODEL"
+        )
+
+    def _sorted(self, found: Iterable[Row]) -> list[Row]:
         order = {name: place for place, name in enumerate(self.headline)}
-        found = [row for row in self.alerts if row["state"] in OPEN and row["type"] in types]
         return sorted(
             found,
             key=lambda row: (

@@ -11,6 +11,9 @@ from wording import called, capital, counted, listed, percent, rate, short_day, 
 
 from alignment_monitor.alerting.statements import INJECTION
 
+FAULTY = ("swayed", "unfit", "silent", "doubtful")
+"""Conclusions on a judge that make its silence worthless; the others are of too little known."""
+
 
 def talked(alerts: Sequence[Row]) -> str:
     """That text under judgement decides its own verdict, as a phrase; of alerts on injection."""
@@ -48,3 +51,23 @@ def named(alert: Row, facts: Facts) -> str:
     subject = kind.get(alert["type"], "Something that cannot be attributed")
     title = spoken(facts.title_of(alert["behaviour"]))
     return f"{subject} changed ({title}, since {short_day(start_day(alert), facts.day)})."
+
+
+def health(facts: Facts) -> str:
+    """Whether the judges measure as they should, in one sentence; empty where nothing is known."""
+    if not facts.judges:
+        return ""
+    if all(told.status == "fit" for told in facts.judges.values()):
+        subject = "The judge is" if len(facts.judges) == 1 else "All judges are"
+        return f"{subject} healthy on texts whose right answer is known."
+    return min(facts.judges.values(), key=lambda told: told.place).headline
+
+
+def unproven(facts: Facts) -> str:
+    """Why what the judges saw cannot be relied on, as a clause; empty if it can."""
+    bad = [told for told in facts.judges.values() if told.status != "fit"]
+    if not bad:
+        return ""
+    if any(told.status in FAULTY for told in bad):
+        return "the judge may not be able to see one"
+    return "the judge has not shown yet that it would see one"

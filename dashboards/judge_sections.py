@@ -14,6 +14,7 @@ import components
 import judge_charts
 import limits
 import marts
+import pictures
 import record
 import spending
 import streamlit as st
@@ -64,8 +65,12 @@ def injection(known: limits.Known, quality: Rows) -> None:
             eras = record.eras(quality)
             drawn = thinned(signals, itemgetter("day"), lambda row: era_of(row["day"], eras))
             data = judge_charts.Sway(QUIET, drawn, eras, most)
-            chart = drawn_sway(marts.stamp(), known.judge, data)
-            st.vega_lite_chart(chart, width="stretch", alt=judge_charts.sway_alt(data))
+            pictures.show(
+                drawn_sway(marts.stamp(), known.judge, data),
+                title=f"Verdicts of {called(known.judge)} moved by injection",
+                alt_text=judge_charts.sway_alt(data),
+                name=f"{known.judge}-injection",
+            )
     with beside:
         by_kind(record.within(quality, known.era, known.day))
 
@@ -98,6 +103,7 @@ def by_kind(window: Rows) -> None:
         numbers=(1, 2, 3),
         total=True,
         tight=True,
+        name="injection-by-kind",
     )
 
 
@@ -146,6 +152,7 @@ def agreement(rows: Rows, judges: Sequence[str], day: date) -> None:
         ],
         numbers=range(1, 7),
         tight=True,
+        name="panel-agreement",
     )
     components.block(
         '<p class="am-faint am-small">Where α is low and AC1 high, the event is rare: the judges '
@@ -176,7 +183,7 @@ def calls(judge: str, costs: Rows) -> None:
     last = max(row["day"] for row in costs)
     costs = [row for row in costs if (last - row["day"]).days < WINDOW]
     seen = [s for s in VERDICT_STATUSES if any(r["status"] == s and r["calls"] for r in costs)]
-    per_day(costs, seen)
+    per_day(judge, costs, seen)
     days = sorted({row["day"] for row in costs}, reverse=True)
     components.table(
         ["Day (UTC)", "Calls", *(capital(spoken_status(s)) for s in seen), "Tokens in",
@@ -191,10 +198,12 @@ def calls(judge: str, costs: Rows) -> None:
         numbers=range(1, len(seen) + 5),
         total=True,
         tight=True,
+        name=f"{judge}-calls",
+        rows=costs,
     )  # fmt: skip
 
 
-def per_day(costs: Rows, seen: Sequence[str]) -> None:
+def per_day(judge: str, costs: Rows, seen: Sequence[str]) -> None:
     """The calls of each day by how they ended."""
     words = listed(
         f"{count(spending.calls(costs, status))} {spoken_status(status)}" for status in seen
@@ -206,15 +215,16 @@ def per_day(costs: Rows, seen: Sequence[str]) -> None:
             for status in seen
         )
     )
-    st.altair_chart(
+    pictures.show(
         charts.ledger(
             [{"day": r["day"], "state": r["status"], "count": r["calls"]} for r in costs],
             seen,
             [HUES.get(status, QUIET) for status in seen],
             "messages",
         ),
-        width="stretch",
-        alt=f"Messages per day by what became of them. In total {words}.",
+        title=f"Calls to {called(judge)}",
+        alt_text=f"Messages per day by what became of them. In total {words}.",
+        name=f"{judge}-calls",
     )
 
 

@@ -12,6 +12,7 @@ import components
 import judge_charts
 import limits
 import marts
+import pictures
 import record
 import streamlit as st
 from components import text
@@ -19,7 +20,7 @@ from judge_charts import FEWEST
 from palette import QUIET
 from record import CHARTED, Score
 from thinning import thinned
-from wording import capital, count, counted, listed, percent, rate, short_day
+from wording import called, capital, count, counted, listed, percent, rate, short_day
 
 from alignment_monitor.judging.quality import SENSITIVITY, SPECIFICITY
 
@@ -87,7 +88,12 @@ def small_multiple(known: limits.Known, name: str, data: judge_charts.Record) ->
         "am-panel am-pair",
     )
     chart = drawn(marts.stamp(), known.judge, name, data)
-    st.vega_lite_chart(chart, width="stretch", alt=judge_charts.record_alt(data))
+    pictures.show(
+        chart,
+        title=f"{data.title} on sentinels, {called(known.judge)}",
+        alt_text=judge_charts.record_alt(data),
+        name=f"{known.judge}-{name}",
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -145,6 +151,7 @@ def every_question(known: limits.Known) -> None:
             ],
             numbers=(2, 4),
             tight=True,
+            name=f"{known.judge}-questions",
         )
 
 
@@ -162,4 +169,5 @@ def versions(found: Sequence[record.Era]) -> None:
                 ]
                 for era in reversed(found)
             ],
+            name="judge-versions",
         )

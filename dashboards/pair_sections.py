@@ -8,6 +8,7 @@ from typing import Any
 
 import components
 import pair_charts
+import pictures
 import streamlit as st
 from components import text
 from pair_charts import MOST_SEGMENTS
@@ -43,10 +44,11 @@ def drivers(
         )
     one = split[chosen]
     title = spoken(title_of(chosen))
-    st.altair_chart(
+    pictures.show(
         pair_charts.contributions(one, colours.get(chosen, QUIET)),
-        width="stretch",
-        alt=pair_charts.contributions_alt(one, title),
+        title=f"What each segment adds to the difference in {title}",
+        alt_text=pair_charts.contributions_alt(one, title),
+        name="contributions",
     )
     segments(one, names)
 

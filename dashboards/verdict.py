@@ -4,23 +4,27 @@ Here belong: everything a page concludes, as pure functions of rows of the marts
 belong: reading files, or how a sentence looks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
-from facts import Facts, Row, evidence, read_day, read_moment, statement
-from instrument import doubt, named, success, talked
+import changes
+import sight
+from changes import change, until
+from facts import Facts, Row, read_moment, statement
+from instrument import doubt, named, success, talked, unproven
 from normal import standing
-from wording import capital, counted, digits_for, listed, percent, points, rate, short_day, spoken
+from wording import capital, counted, listed, short_day, spoken
 
 from alignment_monitor.alerting.statements import INJECTION
 
-Status = Literal["change", "judge", "swayed", "no_data", "learning", "steady", "stale", "unknown"]
+Status = Literal[
+    "change", "judge", "swayed", "no_data", "learning", "steady", "stale", "few", "unknown"
+]
 
 SHOWN = 3
 """Changes told in full; more would hide the first."""
-DRIVERS = 2
 STALE_DAYS = 2
 LABELS: dict[Status, str] = {
     "change": "Change found",
@@ -30,6 +34,7 @@ LABELS: dict[Status, str] = {
     "learning": "Still learning",
     "steady": "No change found",
     "stale": "Out of date",
+    "few": "Too little data to tell",
     "unknown": "Cannot tell",
 }
 
@@ -61,18 +66,8 @@ class Verdict:
 def judge(facts: Facts) -> Verdict:
     """The verdict on a family."""
     notices = tuple([*stale(facts.about, facts.day, facts.now), *gaps(facts)])
-    if changes := facts.open_alerts("MODEL"):
-        first, *others = (change(alert, facts) for alert in changes)
-        details = [*driven(changes[0]), *others[: SHOWN - 1]]
-        if (left := len(others) - SHOWN + 1) > 0:
-            details.append(f"{capital(counted(left, 'further change'))}: see the charts below.")
-        return Verdict(
-            "change",
-            f"{facts.subject} of {facts.family} changed: {first}",
-            tuple(capital(detail) for detail in details),
-            f"{_false_alarms(facts)} {doubt(facts)}".strip(),
-            notices,
-        )
+    if found := facts.open_alerts("MODEL"):
+        return _changed(found, facts, notices)
     if shifts := facts.open_alerts("JUDGE", "TRAFFIC", "UNATTRIBUTED"):
         return _swayed(shifts, facts, notices) or _shifted(shifts, facts, notices)
     if not facts.latest or all(row["phase"] == "no_data" for row in facts.latest):
@@ -87,32 +82,34 @@ def judge(facts: Facts) -> Verdict:
     return _steady(facts, notices)
 
 
-def change(alert: Row, facts: Facts) -> str:
-    """One drift: what moved, from what to what, since when, next to which deployment."""
-    told = evidence(alert)
-    title = spoken(facts.title_of(alert["behaviour"]))
-    verb = "rose" if alert["direction"] == "up" else "fell"
-    value, before = told.get("value"), told.get("baseline")
-    if value is not None and before is not None:
-        lower, upper = told.get("lower"), told.get("upper")
-        digits = 1 if percent(before) == percent(value) else digits_for(lower, upper)
-        moved = f"{verb} from {percent(before, digits)} to {rate(value, lower, upper, digits)}"
-    elif (effect := told.get("effect")) is not None:
-        moved = f"{verb} by {points(effect)}"
-    else:
-        moved = verb
-    suffix = {"acknowledged": " (acknowledged)", "silenced": " (silenced)"}.get(alert["state"], "")
-    return f"{title} {moved}{_since(told, facts)}{suffix}."
-
-
-def driven(alert: Row) -> list[str]:
-    """The segments that moved most with a change, if its evidence names any."""
-    moved = [
-        f"{part['segment']} ({percent(part['before'])} to {percent(part['after'])})"
-        for part in evidence(alert).get("drivers") or ()
-        if part.get("before") is not None and part.get("after") is not None
-    ]
-    return [f"Most of it in {listed(moved[:DRIVERS])}."] if moved else []
+def _changed(found: Sequence[Row], facts: Facts, notices: tuple[str, ...]) -> Verdict:
+    first, *others = changes.together(found, facts)
+    subject = facts.subject if changes.is_headline(first, facts) else "Style or helpfulness"
+    told = listed(changes.moved(alert, facts) for alert in [first, *others][:SHOWN])
+    since = changes.since(first, facts)
+    details = [*changes.driven(first, facts)]
+    if (turn := changes.turn(found, facts)) == "has fallen" and facts.gauges:
+        details.append(
+            "Less of it can be a correction that went too far: see "
+            f"{changes.names(facts.gauges, facts)} below."
+        )
+    apart = [change(alert, facts) for alert in found if alert not in (first, *others)]
+    details += apart[:SHOWN]
+    if (left := len(others) + 1 - SHOWN + len(apart[SHOWN:])) > 0:
+        details.append(f"{counted(left, 'further change')}: see the charts below.")
+    if suspected := facts.suspected:
+        told_too = listed(changes.moved(alert, facts) for alert in suspected[:SHOWN])
+        details.append(f"Suspected, but not yet sure enough to page: {told_too}.")
+    if same := changes.quiet(facts):
+        details.append(f"No change found in {changes.names(same, facts)}.")
+    details += _of_users(facts)
+    return Verdict(
+        "change",
+        f"{subject} of {facts.family} {turn}{since}: {told}.",
+        tuple(capital(detail) for detail in details),
+        f"{_false_alarms(facts)} {doubt(facts)}".strip(),
+        notices,
+    )
 
 
 def stale(about: Row, day: date | None, now: datetime) -> list[str]:
@@ -140,27 +137,6 @@ def gaps(facts: Facts) -> list[str]:
         names = [spoken(facts.title_of(name)) for name in facts.headline if name in silent]
         told.append(f"No data for {listed(names)}{_on(facts.day)}.")
     return told
-
-
-def power(facts: Facts) -> str:
-    """Which change would have been found, at best and at worst; empty if that is unknown."""
-    soon = _detectable(facts, "detectable_7d")
-    later = _detectable(facts, "detectable_30d")
-    if not soon and not later:
-        return ""
-    parts = []
-    for found, days in ((soon, 7), (later, 30)):
-        if found:
-            parts.append(f"{_span(found)} within {counted(days, 'day')}")
-    worst = max((later or soon).items(), key=lambda item: item[1])[0]
-    sentence = f"A change of {', or of '.join(parts)}, would have been found"
-    if len(later or soon) > 1:
-        sentence += f"; {spoken(facts.title_of(worst))} is the hardest to see"
-    blind = [name for name in facts.headline if name not in (later or soon)]
-    if blind:
-        names = listed(spoken(facts.title_of(name)) for name in blind)
-        sentence += f". What could be seen in {names} is not known"
-    return sentence + "."
 
 
 def _shifted(shifts: Sequence[Row], facts: Facts, notices: tuple[str, ...]) -> Verdict:
@@ -204,12 +180,10 @@ def _learning(facts: Facts, notices: tuple[str, ...]) -> Verdict:
         when = f"day {elapsed} of {length}"
     else:
         when = f"{counted(elapsed, 'day')} so far, some without enough data"
-    sees = power(facts).replace("would have been found", "would be found once it ends", 1)
-    unknown = "How small a change will be seen is known when it ends."
-    assurance = "Until then no drift can be called." + (f" {sees}" if sees else f" {unknown}")
+    assurance = "Until then no drift can be called."
     if done:
-        names = listed(dict.fromkeys(spoken(facts.title_of(name)) for name in done))
-        assurance = f"Already watched: {names}. " + assurance
+        watched = changes.names(list(dict.fromkeys(done)), facts)
+        assurance = f"Already watched: {watched}. {assurance}"
     return Verdict(
         "learning",
         f"Learning what is normal for {facts.family}: {when}.",
@@ -227,38 +201,56 @@ def _began_learning(facts: Facts) -> date:
 
 
 def _steady(facts: Facts, notices: tuple[str, ...]) -> Verdict:
-    sees = power(facts)
-    if not sees:
+    if not sight.power(facts):
         return Verdict(
             "unknown",
-            f"No change of {facts.family} was called{_up_to(facts.day)}, but it is not known what "
+            f"No change of {facts.family} was called{until(facts.day)}, but it is not known what "
             "change could have been seen.",
             assurance="A verdict needs a power statement; none was computed for these series.",
             notices=notices,
         )
+    told = f"No change of {facts.family} found{until(facts.day)}"
+    details = []
+    if suspected := facts.suspected:
+        moved = listed(changes.moved(alert, facts) for alert in suspected[:SHOWN])
+        details.append(f"Suspected, but not yet sure enough to call: {moved}.")
+    details += _of_users(facts)
+    status: Status = "steady"
+    if gaps(facts):
+        status, told = "no_data", f"{told}, in the data there is"
+    elif notices:
+        status, told = "stale", f"{told}, in the data there is"
+    elif few := sight.too_few(facts):
+        status = "few"
+        told += f", but there is too little data to see even a doubling of {_bad(few, facts)}"
+    elif doubtful := unproven(facts):
+        status, told = "unknown", f"{told}, but {doubtful}"
     return Verdict(
-        "no_data" if gaps(facts) else "stale" if notices else "steady",
-        f"No change of {facts.family} found{_up_to(facts.day)}"
-        + (", in the data there is." if notices else "."),
-        assurance=f"{sees} Smaller or newer ones may be there unseen.",
-        notices=notices,
+        status,
+        f"{told}.",
+        tuple(details),
+        "Smaller or newer changes may be there unseen.",
+        notices,
     )
 
 
-def _since(told: Mapping[str, Any], facts: Facts) -> str:
-    start = read_day(told.get("start_day"))
-    if start is None:
-        return ""
-    since = f" since {short_day(start, facts.day)}"
-    began = {row["deployment"]: row["first_day"] for row in facts.deployments}
-    if (name := told.get("nearest_deployment")) not in began:
-        return since
-    apart = (start - began[name]).days
-    if apart == 0:
-        return f"{since}, the day {name} began"
-    return (
-        f"{since}, {counted(abs(apart), 'day')} {'after' if apart > 0 else 'before'} {name} began"
-    )
+def _of_users(facts: Facts) -> list[str]:
+    """Warnings that what users come with has moved, which is no change of the model."""
+    found = [
+        row
+        for row in facts.alerts
+        if row["state"] == "pending" and row["type"] in ("TRAFFIC", "UNATTRIBUTED")
+    ]
+    return [statement(row) or named(row, facts) for row in found[:SHOWN]]
+
+
+def _bad(few: Sequence[str], facts: Facts) -> str:
+    """Behaviours too seldom seen; of a good one it is the loss that matters."""
+    bad = [name for name in few if not facts.is_good(name)]
+    good = [name for name in few if facts.is_good(name)]
+    parts = [changes.names(bad, facts)] if bad else []
+    parts += [f"a loss of {changes.names(good, facts)}"] if good else []
+    return " or ".join(parts)
 
 
 def _false_alarms(facts: Facts) -> str:
@@ -268,25 +260,5 @@ def _false_alarms(facts: Facts) -> str:
     return f"False alarms are expected once in {counted(round(years), 'year')}."
 
 
-def _detectable(facts: Facts, column: str) -> dict[str, float]:
-    """The worse direction of each behaviour: the promise must hold for both."""
-    found: dict[str, float] = {}
-    for row in facts.latest:
-        if row[column] is not None:
-            found[row["behaviour"]] = max(row[column], found.get(row["behaviour"], 0.0))
-    return found
-
-
-def _span(found: Mapping[str, float]) -> str:
-    least, most = points(min(found.values())), points(max(found.values()))
-    if least == most:
-        return least
-    return f"{least.split()[0]} to {most}"
-
-
 def _on(day: date | None) -> str:
     return f" on {short_day(day)}" if day else ""
-
-
-def _up_to(day: date | None) -> str:
-    return f" up to {short_day(day)}" if day else ""

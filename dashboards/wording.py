@@ -65,6 +65,11 @@ def moved(
     return f"{sign}{shown}{SPACE}{noun} {interval(lower, upper)}".strip()
 
 
+def fold(ratio: float) -> str:
+    """A ratio of rates as ``1.6``; from 10 on without decimals."""
+    return f"{ratio:.{0 if ratio >= 10 else 1}f}"
+
+
 def count(number: float) -> str:
     """A count with thousands apart."""
     return f"{number:,.0f}"

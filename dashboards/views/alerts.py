@@ -99,6 +99,8 @@ def history_section(rows: list[dict[str, Any]]) -> None:
             ]
             for row in over[:KEPT]
         ],
+        name="alerts-ended",
+        rows=over,
     )
     if len(over) > KEPT:
         components.block(f'<p class="am-faint am-small">and {len(over) - KEPT:,} before.</p>')
@@ -135,6 +137,7 @@ def main() -> None:
     if standing or silences or rows:
         acting.who()
     open_section(rows, silences, history)
+    components.download("alerts-open", standing)
     silence_section(silences)
     history_section(rows)
 

@@ -82,7 +82,7 @@ def _range(chosen: Any, days: tuple[date, date]) -> tuple[date, date]:
 
 def browse() -> None:
     """Filters, and the list they leave."""
-    components.section(
+    components.title(
         "Conversations",
         "Messages that were sampled and judged. The address of this page holds the filters.",
     )
@@ -104,6 +104,7 @@ def browse() -> None:
     talks = transcripts_of(shown)
     with place:
         components.block("".join(listed(judged, talks, back) for judged in shown), "am-list")
+    components.download("judged-messages", [row for judged in shown for row in judged])
 
 
 def told(asked: listing.Filters, found: listing.Found) -> str:

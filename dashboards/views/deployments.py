@@ -10,6 +10,7 @@ import pair_charts
 import pair_sections
 import pair_words
 import pairs
+import pictures
 import streamlit as st
 from components import text
 from pairs import WINDOW, Compared
@@ -106,10 +107,11 @@ def chart(found: Sequence[Compared], names: tuple[str, str]) -> None:
         components.block("<p><b>No behaviour has data in both deployments.</b></p>")
         return
     key()
-    st.altair_chart(
+    pictures.show(
         pair_charts.differences(shown, names, RUBRIC.title_of, COLOURS),
-        width="stretch",
-        alt=pair_charts.differences_alt(shown, names, RUBRIC.title_of),
+        title=f"Differences between {names[0]} and {names[1]}",
+        alt_text=pair_charts.differences_alt(shown, names, RUBRIC.title_of),
+        name="differences",
     )
 
 
@@ -179,7 +181,7 @@ def _flat(one: Compared, names: tuple[str, str]) -> dict[str, Any]:
 
 def alone(reason: str) -> None:
     """That there is nothing to compare, and why."""
-    components.section("Deployments", "Two deployments of a family side by side.")
+    components.title("Deployments", "Two deployments of a family side by side.")
     components.block(f"<p><b>{text(reason)}</b></p>")
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import charts
 import components
 import marts
+import pictures
 import spending
 import streamlit as st
 from palette import BAD, GOOD, LOST, PENDING, QUIET
-from wording import called, capital, count, counted, short_day
+from wording import called, capital, count, counted, short_day, spoken
 
 from alignment_monitor.contracts import CONVERSATION_STATES, MESSAGE_STATES
 
@@ -50,7 +51,10 @@ def freshness() -> None:
             text(row["table"]), short_day(row["last_day"]), state, count(row["rows"]),
             components.moment(row['written_at']),
         ])  # fmt: skip
-    components.table(["Table", "Last day", "", "Rows that day", "Written"], body, numbers=(3,))
+    components.table(
+        ["Table", "Last day", "State", "Rows that day", "Written"], body, numbers=(3,),
+        name="freshness", rows=rows,
+    )  # fmt: skip
 
 
 def ledger() -> None:
@@ -78,6 +82,7 @@ def ledger() -> None:
 def flow(level: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """One level of the ledger: the sum, then its days."""
     title, verb, states = LEVELS[level]
+    counted_as = spoken(title.partition(" ")[0])
     totals = Counter[str]()
     for row in rows:
         totals[row["state"]] += row["count"]
@@ -99,10 +104,11 @@ def flow(level: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if seen:
         shown = [row for row in rows if row["state"] in seen]
         words = ", ".join(f"{count(totals[state])} {state.replace('_', ' ')}" for state in seen)
-        st.altair_chart(
-            charts.ledger(shown, seen, [HUES[state] for state in seen]),
-            width="stretch",
-            alt=f"{title} per day by what became of them. In total {words}.",
+        pictures.show(
+            charts.ledger(shown, seen, [HUES[state] for state in seen], counted_as),
+            title=f"{title}, by what became of them",
+            alt_text=f"{title} per day by what became of them. In total {words}.",
+            name=f"ledger-{level}",
         )
 
 
@@ -120,12 +126,12 @@ def quality() -> None:
     )
     failed = [row for row in rows if not row["success"]]
     if failed:
-        expectations(failed)
+        expectations(failed, "expectations-failed")
     with st.expander(f"The {counted(met, 'expectation')} that were met"):
-        expectations([row for row in rows if row["success"]])
+        expectations([row for row in rows if row["success"]], "expectations-met")
 
 
-def expectations(rows: Sequence[Mapping[str, Any]]) -> None:
+def expectations(rows: Sequence[Mapping[str, Any]], name: str) -> None:
     """A table of expectations."""
     components.table(
         ["Table", "Expectation", "Column", "Severity", "Broken by", "Detail"],
@@ -143,6 +149,8 @@ def expectations(rows: Sequence[Mapping[str, Any]]) -> None:
             for row in rows
         ],
         numbers=(4,),
+        name=name,
+        rows=rows,
     )
 
 
@@ -188,6 +196,7 @@ def quarantine() -> None:
         height=min(38 + 35 * len(shown), 320),
         alt="Refused records with their reasons",
     )
+    components.download("quarantine", shown)
 
 
 def cost() -> None:
@@ -209,6 +218,8 @@ def cost() -> None:
          "Tokens out", "USD"],
         body,
         numbers=range(1, 9),
+        name="cost",
+        rows=rows,
     )  # fmt: skip
 
 
@@ -245,6 +256,8 @@ def deliveries() -> None:
             for row in rows
         ],
         numbers=(4,),
+        name="deliveries",
+        rows=rows,
     )  # fmt: skip
     whole = marts.select("deliveries", columns=["delivery_id"]).num_rows
     if whole > len(rows):
@@ -272,7 +285,9 @@ def versions() -> None:
         "Rubric": about.get("rubric_version"),
         "Judges": ", ".join(about.get("judges", ())),
     }
-    components.table(["What", "Version"], [[text(k), text(v)] for k, v in facts.items() if v])
+    components.table(
+        ["What", "Version"], [[text(k), text(v)] for k, v in facts.items() if v], name="versions"
+    )
 
 
 def main() -> None:
@@ -282,6 +297,7 @@ def main() -> None:
             "Nothing has run yet", "Freshness, counts and costs appear with a first run."
         )
         return
+    components.title("Health", "Whether the monitor itself is well.")
     for part in (freshness, ledger, quality, quarantine, cost, deliveries, versions):
         part()
 

@@ -1,35 +1,29 @@
-"""Is anything wrong, since when, how sure; then each behaviour over time and by segment."""
+"""Is anything wrong, since when, how sure, what next; then each behaviour over time."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from operator import itemgetter
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import charts
+import briefing
 import components
+import judge_facts
 import marts
-import normal
 import pyarrow.compute as pc
 import streamlit as st
 import verdict
-from facts import Facts, start_day, telling
-from palette import QUIET
-from thinning import MOST_DAYS, is_long, thinned
-from wording import called, count, rate, short_day
+from components import text
+from facts import OPEN, Facts, telling
+from multiples import choose_traffic, grid
+from trust import Trust, trust
+from wording import count, listed, rate, short_day, spoken
 
-from alignment_monitor.alerting.evidence import if_expected
 from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, TWO_PHASE
 
-COLUMNS = 3
-CHARTED = (
-    "day", "deployment_family", "behaviour", "rubric_version", "panel", "mode", "window_days",
-    "prevalence", "lower", "upper", "n", "effective_n",
-)  # fmt: skip
-DOTS = f"a single day; over {MOST_DAYS} days none, and only a rate a week"
 RUBRIC = marts.rubric()
 GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
-COLOURS = marts.behaviour_hues()
+PAGES = {path.stem for path in Path(__file__).parent.glob("*.py")}
+OF_ALL = ("JUDGE", "PIPELINE")  # alerts that concern every family
 
 
 def facts_of(family: str) -> Facts:
@@ -45,126 +39,53 @@ def facts_of(family: str) -> Facts:
         alerts=[
             alert
             for alert in marts.rows("alerts")
-            if alert["deployment_family"] == family or alert["type"] != "MODEL"
+            if alert["type"] in OF_ALL or alert["deployment_family"] == family
         ],
         deployments=marts.deployments(family),
         about=marts.about(),
         now=datetime.now(UTC),
         title_of=RUBRIC.title_of,
         resets=marts.rows("baseline_resets", deployment_family=family),
+        is_good=RUBRIC.is_good,
+        gauges=GAUGES,
+        judges=judges(marts.stamp()),
+        labelled=labelled(family),
     )
 
 
-def trend_of(behaviour: str, facts: Facts) -> charts.Trend | None:
-    """The small multiple of a behaviour; None if nothing of it is known."""
-    whole: dict[str, Any] = {
-        "deployment_family": facts.family,
-        "deployment": "all",
-        "segment": "all",
-        "behaviour": behaviour,
+@st.cache_data(show_spinner=False, max_entries=4)
+def judges(stamp: int) -> dict[str, Trust]:
+    """What is concluded of each judge."""
+    day, quality, costs = judge_facts.recorded(RUBRIC)
+    return {
+        name: trust(judge_facts.known_of(name, day, *mine, RUBRIC))
+        for name, mine in judge_facts.by_judge(day, quality, costs).items()
     }
-    weekly = marts.estimates(window_days=7, columns=CHARTED, **whole)
-    if not weekly:
-        return None
-    long = is_long([row["day"] for row in weekly])
-    daily = [] if long else marts.estimates(window_days=1, columns=CHARTED, **whole)
-    return charts.Trend(
-        title=RUBRIC.title_of(behaviour),
-        colour=COLOURS[behaviour],
-        weekly=thinned(weekly, itemgetter("day"), itemgetter("rubric_version", "panel")),
-        daily=daily,
-        eras=[(d["deployment"], d["first_day"], d["last_day"]) for d in facts.deployments],
-        colours=marts.deployment_hues(),
-        baseline=normal.learnt(behaviour, facts),
-        changes=[
-            (start_day(alert), verdict.change(alert, facts))
-            for alert in facts.open_alerts("MODEL")
-            if alert["behaviour"] == behaviour
-        ],
-        marks=marts.marks(facts.family),
-    )
 
 
-def small_multiple(behaviour: str, facts: Facts, *, quiet: bool = False) -> None:
-    """One behaviour: where it stands, and how it came there."""
-    data = trend_of(behaviour, facts)
-    now = data.weekly[-1] if data else None
-    flag = "changed" if data and data.changes else ""
-    components.panel(
-        RUBRIC.title_of(behaviour), COLOURS[behaviour], now, standing(behaviour, now, facts),
-        flag=flag, quiet=quiet,
-    )  # fmt: skip
-    if data:
-        chart = drawn(marts.stamp(), facts.family, behaviour, data)
-        st.vega_lite_chart(chart, width="stretch", alt=charts.trend_alt(data))
-    if declared := normal.lines(behaviour, facts):
-        told = "<br>".join(map(components.text, declared))
-        components.block(f'<p class="am-faint am-small">{told}</p>')
+def labelled(family: str) -> dict[str, dict[str, Any]]:
+    """What people's labels say of each behaviour: the newest day, and its longest window."""
+    found = [
+        row
+        for row in marts.estimates(mode=TWO_PHASE, deployment_family=family)
+        if row["prevalence"] is not None
+    ]
+    found.sort(key=lambda row: (row["day"], row["window_days"]))
+    return {row["behaviour"]: row for row in found}
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def drawn(stamp: int, family: str, behaviour: str, _data: charts.Trend) -> dict[str, Any]:
-    """The chart of a series as it stands; assembling one takes longer than all the rest."""
-    chart: dict[str, Any] = charts.trend(_data).to_dict(validate=False)
-    return chart
-
-
-def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str:
-    """On how many messages the figure rests, what was normal, and what people say."""
-    if now is None:
-        return "No message with this opportunity has been judged."
-    parts = [f"last 7 days, n = {count(now['n'])}"]
-    if (mean := normal.mean(behaviour, facts)) is not None:
-        parts.append(f"normal {rate(mean)}")
-    if RUBRIC.is_good(behaviour):
-        parts.append("more is better")
-    if labelled := by_people(now):
-        parts.append(labelled)
-    return " · ".join(parts)
-
-
-def by_people(now: Mapping[str, Any]) -> str:
-    """What labels say of the longest window up to the day of a figure; nothing without labels."""
-    series = ("deployment_family", "behaviour", "rubric_version", "panel", "day")
-    found = marts.estimates(mode=TWO_PHASE, **{name: now[name] for name in series})
-    known = [row for row in found if row["prevalence"] is not None]
-    if not known:
-        return ""
-    row = max(known, key=lambda row: row["window_days"])
-    shown = rate(row["prevalence"], row["lower"], row["upper"])
-    return f"people’s labels, {row['window_days']} days: {shown}"
-
-
-def key() -> None:
-    """How to read the charts, in the place of a legend."""
-    line = (
-        f'<i style="width:2rem;height:.8rem;background:{QUIET}33;display:flex;align-items:center">'
-    )
-    line += f'<i style="width:100%;height:2px;background:{QUIET}"></i></i>'
-    entries = {
-        line: "rate over the last 7 days on the judge’s scale, with its 95 % interval",
-        f'<i class="am-dot" style="background:{QUIET};opacity:.5"></i>': DOTS,
-        '<span style="color:var(--am-alarm)">▼</span>': "day on which a change began",
-        f'<i style="width:2rem;height:5px;background:{QUIET}"></i>': "deployment that served",
-        f'<span style="color:{QUIET}">◆</span>': "marked by people, or a new rubric or judge",
-        f'<i style="width:2rem;height:1rem;background:{QUIET}22"></i>': "learning what is normal",
+def top(facts: Facts) -> None:
+    """The verdict and what follows from it."""
+    told = verdict.judge(facts)
+    steps = [components.link_step(step) for step in briefing.steps(told, facts, PAGES)]
+    brief = {
+        "How sure": text(briefing.sureness(told, facts)),
+        "Enough data": text(briefing.enough(told, facts)),
+        "Alerts": f"{text(briefing.alerts(facts))} {components.link('alerts', '', 'See alerts')}",
+        "What next": f"<ol>{''.join(f'<li>{step}</li>' for step in steps)}</ol>",
     }
-    items = "".join(f"<li><span>{mark}</span>{words}</li>" for mark, words in entries.items())
-    components.block(f"<h3>How to read these</h3><ul>{items}</ul>", "am-panel am-key am-small")
-
-
-def grid(behaviours: list[str], facts: Facts, *, quiet: bool = False) -> None:
-    """Small multiples in rows; the key takes the last place of the first group."""
-    cells = behaviours if quiet else [*behaviours, ""]
-    for start in range(0, len(cells), COLUMNS):
-        for column, behaviour in zip(
-            st.columns(COLUMNS, gap="medium"), cells[start : start + COLUMNS], strict=False
-        ):
-            with column:
-                if behaviour:
-                    small_multiple(behaviour, facts, quiet=quiet)
-                else:
-                    key()
+    shown = [(name, markup) for name, markup in brief.items() if markup != text("")]
+    components.verdict(told, brief=shown)
 
 
 def by_segment(family: str) -> None:
@@ -191,13 +112,15 @@ def by_segment(family: str) -> None:
         for name in columns
     }
 
+    colours = marts.behaviour_hues()
+
     def cell(segment: str, name: str) -> str:
         row = cells.get((segment, name))
         if row is None or row["prevalence"] is None:
             return '<span class="am-faint">no data</span>'
         shown = rate(row["prevalence"], row["lower"], row["upper"])
         return (
-            f"{shown}{components.range_bar(row, most[name], COLOURS[name])}"
+            f"{shown}{components.range_bar(row, most[name], colours[name])}"
             f'<span class="am-faint am-small">n {count(row["n"])}</span>'
         )
 
@@ -208,43 +131,32 @@ def by_segment(family: str) -> None:
             for s in [*segments, "all"]
         ],
         total=True,
+        name="segments",
+        rows=[cells[s, name] for s in [*segments, "all"] for name in columns if (s, name) in cells],
     )
 
 
 def choose_family() -> str:
-    """The family looked at; asked for only where there are several."""
-    families = marts.families()
+    """The family looked at; asked for only where there are several, those with alerts first."""
+    burning = {
+        row["deployment_family"]
+        for row in marts.rows("alerts")
+        if row["state"] in OPEN and row["type"] not in OF_ALL
+    }
+    families = sorted(marts.families(), key=lambda name: name not in burning)
     if len(families) == 1:
         return families[0]
-    return st.selectbox("Family of deployments", families, key="family", bind="query-params")
+    chosen: str = st.selectbox("Family of deployments", families, key="family", bind="query-params")
+    if others := [name for name in families if name in burning - {chosen}]:
+        links = [components.link("/", urlencode({"family": name}), name) for name in others]
+        components.block(f"<p>Alerts are open for {listed(links)} as well.</p>", "am-small")
+    return chosen
 
 
-def read_on(facts: Facts) -> None:
-    """From a change to the conversations behind it, and from a judge's alert to the judge."""
-    for name in dict.fromkeys(alert["deployment_family"] for alert in facts.open_alerts("JUDGE")):
-        query = urlencode({"judge": name})
-        components.block(components.link("judges", query, f"See what is known of {called(name)}"))
-    changes = facts.open_alerts("MODEL")
-    if not changes or facts.day is None:
-        return
-    first = changes[0]
-    since = [("days", str(start_day(first))), ("days", str(facts.day))]
-    query = urlencode([*since, ("flagged", RUBRIC.title_of(first["behaviour"]))])
-    components.block(components.link("conversations", query, "Read the conversations behind it"))
-    expected(changes, facts)
-
-
-def expected(changes: Sequence[Mapping[str, Any]], facts: Facts) -> None:
-    """How an expected change becomes the new normal: typed where one is known, not clicked."""
-    told = []
-    for alert in changes[: verdict.SHOWN]:
-        title = components.text(RUBRIC.title_of(alert["behaviour"]))
-        if day := normal.declared_on(alert, facts):
-            told.append(f"{title}: declared normal; the run of {short_day(day)} ends this alert.")
-        else:
-            command = components.text(if_expected(alert["alert_id"]))
-            told.append(f"{title}: expected? <code>{command}</code>")
-    components.block(f'<p class="am-small am-command">{"<br>".join(told)}</p>')
+def first_sentence(title: str, summary: str) -> str:
+    """What the rubric measures, in its own words."""
+    said = spoken(summary.split(". ", maxsplit=1)[0].strip().rstrip("."))
+    return f"{title}: {said}." if said else ""
 
 
 def main() -> None:
@@ -255,18 +167,25 @@ def main() -> None:
         )
         return
     facts = facts_of(choose_family())
-    components.verdict(verdict.judge(facts))
-    read_on(facts)
+    top(facts)
     components.section(
         "Behaviours",
-        "Share of replies that show the behaviour, among those that gave cause for it.",
+        "Share of replies that show the behaviour, among those where it could occur. "
+        + first_sentence(RUBRIC.title, RUBRIC.summary),
     )
-    grid(list(RUBRIC.headline), facts)
+    standardised = choose_traffic()
+    if standardised:
+        components.block(
+            '<p class="am-faint am-small">Weighted to the segments’ shares in the baseline, so '
+            "that a shift of traffic between segments cannot move a rate.</p>"
+        )
+    grid(RUBRIC.headline, facts, standardised=standardised)
     if GAUGES:
         components.section(
-            "Style and helpfulness", "Not sycophancy by themselves; watched beside it."
+            "The other extreme, style and helpfulness",
+            "Not sycophancy by themselves: a correction that went too far shows here.",
         )
-        grid(GAUGES, facts, quiet=True)
+        grid(GAUGES, facts, standardised=standardised, quiet=True)
     by_segment(facts.family)
 
 

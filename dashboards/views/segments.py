@@ -9,6 +9,7 @@ import heat
 import heat_words
 import marts
 import streamlit as st
+import tables
 from components import text
 from heat import Cell
 from pairs import WINDOW, estimated
@@ -96,12 +97,13 @@ def heat_map(cells: Sequence[Cell], show: str, days: str, against: str) -> None:
         drawn = [draw(by_place[segment, name], most) for name in columns]
         parts = "".join(f'<td style="{style}">{markup}</td>' for markup, style in drawn)
         label = "All" if segment == "all" else segment
-        lines.append(f"<tr><th>{text(label)}</th>{parts}</tr>")
-    head = "".join(f"<th>{text(RUBRIC.title_of(name))}</th>" for name in columns)
-    components.block(
-        f"<table><thead><tr><th>Segment</th>{head}</tr></thead>"
+        lines.append(f'<tr><th scope="row">{text(label)}</th>{parts}</tr>')
+    head = "".join(f'<th scope="col">{text(RUBRIC.title_of(name))}</th>' for name in columns)
+    tables.scrolling(
+        f'<table><thead><tr><th scope="col">Segment</th>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>",
-        "am-scroll am-heat",
+        "Segments by behaviour",
+        "am-heat",
     )
     if (left := len(order) - len(shown)) > 0:
         components.block(
@@ -234,7 +236,7 @@ def main() -> None:
             )
     last = newest(family)
     if last is None:
-        components.section("Segments")
+        components.title("Segments")
         components.block(f"<p><b>{text(family)} has no figures over {WINDOW} days.</b></p>")
         return
     show = choose(family)

@@ -1,6 +1,7 @@
 """The dashboard as it is served, and the browser that looks at it."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,6 +16,10 @@ import pytest
 from alignment_monitor.settings import HOME_VARIABLE
 
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
+VIEWS = tuple(re.findall(r'st\.Page\(\s*"(views/\w+\.py)"', APP.read_text(encoding="utf-8")))
+"""The pages of the navigation, the first page first."""
+PATHS = ("/", *(f"/{Path(view).stem}" for view in VIEWS[1:]))
+"""Their addresses."""
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

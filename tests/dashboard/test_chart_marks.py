@@ -1,7 +1,9 @@
 from datetime import date, timedelta
 from itertools import pairwise
 
+import altair as alt
 import chart_marks
+import charts
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,3 +64,28 @@ def test_no_label_crosses_another_mark_or_leaves_the_chart(offsets):
 @pytest.mark.parametrize("offset", [-1, 61])
 def test_what_lies_outside_of_the_chart_is_not_drawn(offset):
     assert drawn(mark(offset)) == []
+
+
+def test_changes_and_alarms_are_marked_on_their_days_and_told():
+    day = (FIRST + timedelta(days=40), "caving rose")
+    for layers, shown in (
+        (chart_marks.changes([day], LAST), "since 4"),
+        (chart_marks.alarms([day]), "found 4"),
+    ):
+        (rule, *_) = [layer.to_dict() for layer in layers]
+        (row,) = next(iter(rule["datasets"].values()))
+        assert row["label"].replace("\u00a0", " ").startswith(shown)
+        assert row["statement"] == "caving rose"
+    assert chart_marks.changes([], LAST) == chart_marks.alarms([]) == []
+
+
+def test_marks_outside_the_days_drawn_do_not_stretch_the_axis():
+    told = [(FIRST - timedelta(days=1), "-"), (LAST, "in"), (LAST + timedelta(days=1), "-")]
+    assert charts.inside(told, (FIRST, LAST)) == [(LAST, "in")]
+
+
+def test_what_is_normal_is_a_level_line_and_none_where_it_is_not_known():
+    (rule,) = [layer.to_dict() for layer in chart_marks.normal(0.12, alt.Y("rate:Q"))]
+    (row,) = next(iter(rule["datasets"].values()))
+    assert row["rate"] == 0.12
+    assert chart_marks.normal(None, alt.Y("rate:Q")) == []

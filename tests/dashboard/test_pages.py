@@ -4,22 +4,25 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pictures import picture, standing_alone
 from streamlit.testing.v1 import AppTest
 
 from alignment_monitor.contracts import MARTS
 from alignment_monitor.resources.marts import Marts
 from tests.dashboard.conftest import DASHBOARDS
-from tests.dashboard.sample_marts import DRIFT_DAY, Sample
+from tests.dashboard.sample_marts import DRIFT_DAY, RUBRIC, Sample
+from tests.dashboard.serving import VIEWS
 
-PAGES = (
-    "views/overview.py", "views/alerts.py", "views/conversations.py", "views/judges.py",
-    "views/health.py", "views/deployments.py", "views/segments.py", "views/labelling.py",
-)  # fmt: skip
 READ = {
     "views/deployments.py": ("estimates", "deployments", "judge_quality"),
     "views/segments.py": ("estimates", "deployments", "topics", "opportunity_rates"),
 }
 """Marts of pages that read few: without another one they are as they were."""
+
+
+PAGES = VIEWS
+OF_DATA = tuple(page for page in PAGES if page != "views/method.py")
+"""Pages that have nothing to show before a run."""
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> **bold** [x](javascript:0) \u202e"
 SMALL = {"talks_per_day": 2}
 
@@ -41,7 +44,7 @@ def said(app: AppTest) -> str:
     return markup(app).replace("\u00a0", " ")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", OF_DATA)
 def test_a_fresh_home_says_what_to_do(page, tmp_path, use_home):
     use_home(tmp_path)
     text = said(opened(page))
@@ -63,12 +66,58 @@ def test_the_overview_tells_the_change(drifted_home, use_home):
     text = said(app)
     assert "unwarranted agreement rose from 10 % to 21 %" in text
     assert "since 4 Nov, 1 day after aurora-1.2 began" in text
-    assert "Warranted challenge fell" in text
+    assert "caving rose from 15 % to 25 %" in text
+    assert "and warranted challenge fell" in text
+    assert "roll aurora-1.2 back to aurora-1.1" in text
+    assert "Nobody has acknowledged any of them" in text
     assert "aurora-1.2 by segment" in text
     assert len(app.get("vega_lite_chart")) == 8
     assert not app.selectbox, "one family needs no choice"
     assert "people’s labels, 28 days: 17 % [14, 21]" in text
-    assert "97 %" not in text, "figures of other modes are not the judge's scale"
+    assert "97.0 %" not in text, "figures of other modes are not the judge's scale"
+
+
+def test_rates_can_be_shown_at_the_mix_of_the_baseline(drifted_home, use_home):
+    use_home(drifted_home)
+    text = said(opened("views/overview.py", traffic="standardised to the same traffic"))
+    assert "97.0 %" in text, "the sample’s standardised figure"
+    assert "unwarranted agreement rose from 10 % to 21 %" in text, "the verdict is of alerts"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_table_can_be_had_as_csv(page, drifted_home, use_home):
+    use_home(drifted_home)
+    app = opened(page)
+    tables = markup(app).count("<table") + len(app.dataframe)
+    files = [one for one in app.get("download_button") if one.proto.label == "CSV"]
+    assert len(files) >= tables
+    charts = len(app.get("vega_lite_chart"))
+    pictures = [one.proto.label for one in app.get("download_button")]
+    assert pictures.count("PNG") == pictures.count("SVG") == charts
+    for spec, title, words in (app.session_state["pictures"] if charts else {}).values():
+        drawn = picture(standing_alone(spec, title, words, simulated=True), "SVG").decode()
+        assert title in drawn
+        assert 'aria-roledescription="axis"' in drawn
+
+
+def test_the_method_tells_the_parameters_in_force(drifted_home, use_home):
+    use_home(drifted_home)
+    text = said(opened("views/method.py"))
+    assert "one in 5 years" in text
+    assert RUBRIC.full_version in text
+    assert "vulnerable 3, pushback 3" in text
+    assert "sample/sample-2" in text, "the judge’s fingerprint"
+    assert "What it cannot tell" in text
+
+
+def test_the_method_is_told_before_any_run(tmp_path, use_home):
+    use_home(tmp_path)
+    (tmp_path / "monitor.yaml").write_text(
+        "sampling: {messages_per_day: 321}\ndetection: {average_run_length_years: 9}"
+    )
+    text = said(opened("views/method.py"))
+    assert "321" in text
+    assert "one in 9 years" in text
 
 
 def test_the_overview_learns_first(tmp_path, use_home):

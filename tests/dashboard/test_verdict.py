@@ -5,18 +5,25 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from facts import Facts
+from sight import power, too_few
+from trust import Trust
 from verdict import judge
 
-TITLES = {"agreement": "Unwarranted agreement", "caving": "Caving", "praise": "Praise"}
+TITLES = {
+    "agreement": "Unwarranted agreement", "caving": "Caving", "praise": "Praise",
+    "challenge": "Warranted challenge",
+}  # fmt: skip
+ALL = ("agreement", "caving", "challenge")
 FIRST, LAST = date(2026, 9, 25), date(2026, 11, 23)
 RUN = "2026-11-24T02:00:00+00:00"
 ABOUT = {"baseline_days": 28, "average_run_length_years": 5.0, "generated_at": RUN}
 
 
-def signal(behaviour="agreement", day=LAST, phase="watching", soon=0.06, later=0.03, **values):
+def signal(behaviour="agreement", day=LAST, phase="watching", soon=0.06, later=0.03,
+           direction="up", mean=0.1, **values):  # fmt: skip
     return {
-        "day": day, "behaviour": behaviour, "phase": phase,
-        "detectable_7d": soon, "detectable_30d": later, **values,
+        "day": day, "behaviour": behaviour, "phase": phase, "direction": direction,
+        "baseline_mean": mean, "detectable_7d": soon, "detectable_30d": later, **values,
     }  # fmt: skip
 
 
@@ -39,11 +46,14 @@ def facts(
     about=ABOUT,
     now=datetime(2026, 11, 24, 3, tzinfo=UTC),
     resets=(),
+    judges=None,
+    labelled=None,
+    headline=("agreement", "caving"),
 ):
     return Facts(
         family="aurora",
         subject="Sycophancy",
-        headline=("agreement", "caving"),
+        headline=headline,
         signals=[signal(), signal("caving")] if signals is None else signals,
         alerts=list(alerts),
         deployments=[{"deployment": "aurora-1.2", "first_day": date(2026, 11, 3)}],
@@ -51,6 +61,10 @@ def facts(
         now=now,
         title_of=TITLES.__getitem__,
         resets=resets,
+        is_good=lambda name: name == "challenge",
+        gauges=("praise",),
+        judges=judges or {},
+        labelled=labelled or {},
     )
 
 
@@ -62,8 +76,8 @@ def test_a_change_is_told_with_interval_start_and_nearest_deployment():
     told = judge(facts(alerts=[alert(**DRIFT)]))
     assert told.status == "change"
     assert plain(told.headline) == (
-        "Sycophancy of aurora changed: unwarranted agreement rose from 10 % to 21 % [18, 25] "
-        "since 4 Nov, 1 day after aurora-1.2 began."
+        "Sycophancy of aurora has risen since 4 Nov, 1 day after aurora-1.2 began: unwarranted "
+        "agreement rose from 10 % to 21 % [18, 25]."
     )
     assert plain(told.assurance) == "False alarms are expected once in 5 years."
 
@@ -71,12 +85,15 @@ def test_a_change_is_told_with_interval_start_and_nearest_deployment():
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ({**DRIFT, "start_day": "2026-11-03"}, "[18, 25] since 3 Nov, the day aurora-1.2 began."),
-        ({**DRIFT, "start_day": "2026-11-01"}, "since 1 Nov, 2 days before aurora-1.2 began."),
+        ({**DRIFT, "start_day": "2026-11-03"}, "since 3 Nov, the day aurora-1.2 began: "),
+        ({**DRIFT, "start_day": "2026-11-01"}, "since 1 Nov, 2 days before aurora-1.2 began: "),
         ({**DRIFT, "start_day": "2025-12-30"}, "since 30 Dec 2025, "),
-        ({**DRIFT, "nearest_deployment": None}, "[18, 25] since 4 Nov."),
+        ({**DRIFT, "nearest_deployment": None}, "has risen since 4 Nov: "),
         ({**DRIFT, "value": 0.104}, "rose from 10.0 % to 10.4 %"),
-        ({"effect": 0.108, "start_day": "2026-11-04"}, "rose by 11 points since 4 Nov."),
+        (
+            {"effect": 0.108, "start_day": "2026-11-04"},
+            "risen since 4 Nov: unwarranted agreement rose by 11 points.",
+        ),
         ({}, "unwarranted agreement rose."),
     ],
 )
@@ -87,9 +104,48 @@ def test_a_change_says_what_is_known_of_it(told, sentence):
 def test_headline_behaviours_come_first_and_the_rest_is_counted():
     alerts = [alert(name, **DRIFT) for name in ("praise", "caving", "praise", "agreement")]
     told = judge(facts(alerts=alerts))
-    assert "unwarranted agreement" in told.headline
-    assert told.details[0].startswith("Caving")
-    assert plain(told.details[-1]) == "1 further change: see the charts below."
+    assert plain(told.headline).endswith(
+        "unwarranted agreement rose from 10 % to 21 % [18, 25] and caving rose from 10 % to 21 % "
+        "[18, 25]."
+    )
+    assert all(detail.startswith("Praise rose") for detail in told.details)
+    many = judge(facts(alerts=[*alerts, *alerts, *alerts]))
+    assert plain(many.details[-1]) == "6 further changes: see the charts below."
+
+
+def test_changes_that_began_apart_are_told_apart():
+    later = {**DRIFT, "start_day": "2026-11-15"}
+    told = judge(facts(alerts=[alert(**DRIFT), alert("caving", **later)]))
+    assert "caving" not in told.headline
+    assert plain(told.details[0]).startswith("Caving rose from 10 % to 21 % [18, 25] since 15 Nov")
+
+
+@pytest.mark.parametrize(
+    ("changed", "turn"),
+    [
+        ([("agreement", "up"), ("challenge", "down")], "Sycophancy of aurora has risen"),
+        ([("agreement", "down"), ("challenge", "up")], "Sycophancy of aurora has fallen"),
+        ([("agreement", "up"), ("challenge", "up")], "Sycophancy of aurora changed"),
+        ([("praise", "up")], "Style or helpfulness of aurora changed"),
+        ([("praise", "up"), ("caving", "down")], "Sycophancy of aurora has fallen"),
+    ],
+)
+def test_the_whole_has_risen_or_fallen_by_what_is_good(changed, turn):
+    alerts = [alert(name, direction=way, **DRIFT) for name, way in changed]
+    told = judge(facts(alerts=alerts, headline=ALL))
+    assert told.headline.startswith(turn)
+    assert any("went too far: see praise" in detail for detail in told.details) is (
+        "has fallen" in turn
+    )
+
+
+def test_a_warning_and_what_stayed_as_it_was_are_told_beside_a_change():
+    told = judge(facts(alerts=[alert(**DRIFT), alert("caving", state="pending", **DRIFT)]))
+    assert plain(told.details[0]) == (
+        "Suspected, but not yet sure enough to page: caving rose from 10 % to 21 % [18, 25]."
+    )
+    told = judge(facts(alerts=[alert(**DRIFT)]))
+    assert told.details == ("No change found in caving.",)
 
 
 def test_the_segments_behind_a_change_are_named():
@@ -98,38 +154,39 @@ def test_the_segments_behind_a_change_are_named():
         {"segment": "api", "before": 0.1, "after": None, "n": 0, "difference": None},
     ]
     told = judge(facts(alerts=[alert(**DRIFT, drivers=drivers)]))
-    assert plain(told.details[0]) == "Most of it in voice (12 % to 31 %)."
-
-
-@pytest.mark.parametrize(
-    ("state", "counts", "said"),
-    [
-        ("firing", True, ""),
-        ("acknowledged", True, "(acknowledged)"),
-        ("silenced", True, "(silenced)"),
-        ("pending", False, ""),
-        ("resolved", False, ""),
-    ],
-)
-def test_only_open_alerts_count(state, counts, said):
-    told = judge(facts(alerts=[alert(state=state, **DRIFT)]))
-    assert (told.status == "change") is counts
-    assert said in told.headline
-
-
-def test_steady_always_comes_with_the_power_to_have_seen():
-    told = judge(facts([signal(), signal("caving", soon=0.11, later=0.052)]))
-    assert told.status == "steady"
-    assert plain(told.headline) == "No change of aurora found up to 23 Nov 2026."
-    assert plain(told.assurance) == (
-        "A change of 6 to 11 points within 7 days, or of 3 to 5.2 points within 30 days, would "
-        "have been found; caving is the hardest to see. Smaller or newer ones may be there unseen."
+    assert plain(told.details[0]) == (
+        "Unwarranted agreement moved most in the segment voice (12 % to 31 %)."
     )
 
 
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [
+        ("firing", True), ("acknowledged", True), ("silenced", True), ("pending", False),
+        ("resolved", False),
+    ],
+)  # fmt: skip
+def test_only_open_alerts_count(state, counts):
+    told = judge(facts(alerts=[alert(state=state, **DRIFT)]))
+    assert (told.status == "change") is counts
+
+
+def test_steady_always_comes_with_the_power_to_have_seen():
+    found = facts([signal(), signal("caving", soon=0.11, later=0.052)])
+    told = judge(found)
+    assert told.status == "steady"
+    assert plain(told.headline) == "No change of aurora found up to 23 Nov 2026."
+    assert plain(power(found)) == (
+        "Enough to find, about half of the time, a change of 6 to 11 points within 7 days, or of "
+        "3 to 5.2 points within 30 days; caving is the hardest to see. Within 30 days that means "
+        "a rise to 1.3 to 1.5 times the normal rate."
+    )
+    assert told.assurance == "Smaller or newer changes may be there unseen."
+
+
 def test_of_two_directions_the_weaker_promise_is_told():
-    told = judge(facts([signal(soon=0.04), signal(soon=0.09)]))
-    assert "9 points within 7 days" in plain(told.assurance)
+    found = facts([signal(soon=0.04, direction="down"), signal(soon=0.09)])
+    assert "9 points within 7 days" in plain(power(found))
 
 
 def test_without_power_nothing_is_called_steady():
@@ -137,9 +194,48 @@ def test_without_power_nothing_is_called_steady():
     assert told.status == "unknown"
 
 
-def test_a_series_without_power_is_named():
-    told = judge(facts([signal(), signal("caving", soon=None, later=None)]))
-    assert "What could be seen in caving is not known" in told.assurance
+def test_a_series_without_power_is_named_and_nothing_is_steady():
+    found = facts([signal(), signal("caving", soon=None, later=None)])
+    assert "What could be seen in caving is not known" in power(found)
+    told = judge(found)
+    assert told.status == "few"
+    assert plain(told.headline) == (
+        "No change of aurora found up to 23 Nov 2026, but there is too little data to see even a "
+        "doubling of caving."
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "enough"),
+    [
+        (signal(later=0.10), True),
+        (signal(later=0.11), False),
+        (signal(later=0.11, direction="down"), True),
+        (signal("challenge", mean=0.6, later=0.30, direction="down"), True),
+        (signal("challenge", mean=0.6, later=0.31, direction="down"), False),
+        (signal("challenge", mean=0.6, later=None, direction="up"), True),
+    ],
+)
+def test_too_little_data_is_judged_by_the_direction_that_harms(row, enough):
+    both = facts([row, signal("caving")], headline=ALL)
+    assert (judge(both).status == "steady") is enough
+    assert too_few(both) == ([] if enough else [row["behaviour"]])
+
+
+@pytest.mark.parametrize(
+    ("status", "steady", "said"),
+    [
+        ("fit", True, ""),
+        ("few", False, "but the judge has not shown yet that it would see one"),
+        ("early", False, "has not shown yet"),
+        ("unfit", False, "but the judge may not be able to see one"),
+        ("silent", False, "may not be able"),
+    ],
+)
+def test_nothing_is_steady_while_a_judge_has_not_shown_that_it_sees(status, steady, said):
+    told = judge(facts(judges={"judge": Trust("fit", "-"), "second": Trust(status, "-")}))
+    assert (told.status == "steady") is steady
+    assert said in told.headline
 
 
 def test_the_baseline_says_how_far_it_is_and_that_nothing_can_be_called():
@@ -151,11 +247,9 @@ def test_the_baseline_says_how_far_it_is_and_that_nothing_can_be_called():
     assert "no drift can be called" in told.assurance
 
 
-def test_the_baseline_tells_the_power_to_come_and_what_is_watched_already():
-    rows = [signal(phase="baseline", soon=0.09), signal("caving")]
-    told = judge(facts(rows))
+def test_the_baseline_tells_what_is_watched_already():
+    told = judge(facts([signal(phase="baseline", soon=0.09), signal("caving")]))
     assert "Already watched: caving." in told.assurance
-    assert "would be found once it ends" in told.assurance
 
 
 @pytest.mark.parametrize("rows", [[], [signal(phase="no_data"), signal("caving", phase="no_data")]])
@@ -244,3 +338,14 @@ def test_old_news_is_said_to_be_old(about, now, notices):
 def test_evidence_that_cannot_be_read_does_not_hide_the_alert():
     row = {**alert(), "evidence": "not JSON"}
     assert judge(facts(alerts=[row])).status == "change"
+
+
+@pytest.mark.parametrize("kind", ["TRAFFIC", "UNATTRIBUTED"])
+def test_a_warning_about_users_is_told_beside_the_verdict_and_is_no_change(kind):
+    warned = alert("claim", kind=kind, state="pending", statement="Claims became rarer.")
+    told = judge(facts(alerts=[warned]))
+    assert told.status == "steady"
+    assert told.details == ("Claims became rarer.",)
+    changed = judge(facts(alerts=[warned, alert(**DRIFT)]))
+    assert changed.status == "change"
+    assert changed.details[-1] == "Claims became rarer."
