@@ -1,7 +1,8 @@
 """monitor.yaml and the environment, as one typed object.
 
 Here belong: every setting, its default, its meaning and its validation. Secrets come from the
-environment only: a setting names the variable that holds one, never the secret itself.
+environment only: a setting names the variable that holds one, never the secret itself. Those of
+signing in stand in a file of their own, as Streamlit wants them.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from alignment_monitor.alerts_settings import Alerts
+from alignment_monitor.dashboard_settings import SECRETS_FILE, Dashboard
 from alignment_monitor.judging_settings import Acceptance, Judge, Judging, Section
 
 __all__ = ["Acceptance", "Judge", "Judging", "Settings", "SettingsError", "home_folder", "load"]
@@ -135,6 +137,7 @@ class Settings(Section):
     detection: Detection = Detection()
     alerts: Alerts = Alerts()
     labelling: Labelling = Labelling()
+    dashboard: Dashboard = Dashboard()
     dashboard_url: str = "http://localhost:8501"
     random_key: str = Field("alignment-monitor", description="key of the sampling hash")
 
@@ -171,6 +174,11 @@ class Settings(Section):
     def dagster_home(self) -> Path:
         """Dagster's own storage."""
         return self.home / "dagster"
+
+    @property
+    def secrets(self) -> Path:
+        """What signing in to the dashboard needs; without the file nobody signs in."""
+        return self.home / SECRETS_FILE
 
     @property
     def simulated(self) -> bool:

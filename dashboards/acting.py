@@ -1,5 +1,7 @@
 """What people do to alerts, from the page: who they are, the forms, and what came of it.
 
+Only an operator may; without sign-in everybody is one, and types their name.
+
 Here belong: widgets that act on the operational store, through ``operations.alerts``. Here does
 not belong: any rule of what may be done (alignment_monitor.alerting).
 """
@@ -8,9 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import access
 import components
 import marts
 import streamlit as st
+import visitor
 from alert_words import ENDED
 
 from alignment_monitor.alerting.alert import VERDICTS
@@ -29,7 +33,12 @@ HINTS = {
 
 
 def who() -> None:
-    """Ask once who acts; it is kept while the session lasts, on whatever page."""
+    """Say who acts; without sign-in ask once, and keep it while the session lasts."""
+    person = visitor.current()
+    if told := access.lacking(person, "act"):
+        components.block(f'<p class="am-faint am-small">{told}</p>')
+    if person != access.ANYBODY:
+        return
     st.text_input(
         "Your name",
         value=st.session_state.get("actor", ""),
@@ -51,6 +60,8 @@ def outcome() -> None:
 
 def buttons(alert: Row) -> None:
     """What can be done to an open alert."""
+    if not access.may(visitor.current(), "act"):
+        return
     name = alert["alert_id"]
     with st.container(horizontal=True, gap="small"):
         if alert["state"] in ("firing", "silenced"):
@@ -70,6 +81,8 @@ def buttons(alert: Row) -> None:
 
 def judge_ended(ended: Mapping[str, str]) -> None:
     """Give a verdict on an alert that has ended; ``ended`` are names by id."""
+    if not access.may(visitor.current(), "act"):
+        return
     with (
         st.popover("Say what one was", icon=":material/rate_review:"),
         st.form("judge-ended", border=False, clear_on_submit=True),
@@ -82,6 +95,8 @@ def judge_ended(ended: Mapping[str, str]) -> None:
 
 def end_silence(silence_id: str) -> None:
     """A button that ends a silence now."""
+    if not access.may(visitor.current(), "act"):
+        return
     st.button(
         "End it", key=f"end-{silence_id}", on_click=_do,
         args=("The silence has ended.", lambda desk: desk.unsilence(silence_id)),
@@ -151,7 +166,11 @@ def _act(words: str, act: Callable[[Desk], object]) -> None:
 
 
 def _do(words: str, act: Callable[[Desk], object]) -> None:
-    name = st.session_state.get("who", "").strip()
+    person = visitor.current()
+    if told := access.lacking(person, "act"):  # a role may be taken away while a page is open
+        st.session_state["failed"] = told
+        return
+    name = person.email or st.session_state.get("who", "").strip()
     if not name:
         st.session_state["failed"] = "Type your name at the top first: it is kept with what you do."
         return

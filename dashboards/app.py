@@ -10,6 +10,7 @@ import components
 import marts
 import pictures
 import streamlit as st
+import visitor
 
 from alignment_monitor.settings import SettingsError
 
@@ -42,12 +43,14 @@ page = st.navigation(
 )
 components.style()
 try:
-    components.banner(marts.about())
-    components.stand_in(marts.about())
-    refresh_when_a_run_lands()
-    pictures.begin()
-    page.run()
-    pictures.offer()
+    if visitor.admitted():
+        components.banner(marts.about())
+        components.stand_in(marts.about())
+        refresh_when_a_run_lands()
+        pictures.begin()
+        page.run()
+        pictures.offer()
+        visitor.footer()
 except SettingsError as error:
     st.error("The settings cannot be used, so there is nothing to show.")
     st.code(str(error), language=None)

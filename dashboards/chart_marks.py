@@ -52,7 +52,9 @@ def layers(marks: Sequence[tuple[date, str, str]], first: date, last: date) -> l
     base = alt.Chart(frame)
     texts = [
         base.transform_filter(alt.datum.side == side)
-        .mark_text(align=side, baseline="middle", dx=dx, dy=RISE, fontSize=10, color=QUIET)
+        .mark_text(
+            align=side, baseline="middle", dx=dx, dy=RISE, fontSize=10, color=QUIET, limit=160
+        )
         .encode(x=over_days(), y=alt.YValue("height"), text="shown:N")
         for side, dx in (("left", 6), ("right", -6))
         if any(text for text, at in placed if at == side)

@@ -256,7 +256,7 @@ def _eras(data: Trend) -> list[alt.Chart]:
             color=hue,
             tooltip=tooltip,
         ),
-        base.mark_text(align="left", baseline="bottom", fontSize=10.5, dy=-2).encode(
+        base.mark_text(align="left", baseline="bottom", fontSize=10.5, dy=-2, limit=110).encode(
             x=over_days(), y=alt.YValue(STRIP), text="label:N", color=hue
         ),
     ]

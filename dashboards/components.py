@@ -135,8 +135,8 @@ def title(words: str, note: str = "") -> None:
 
 def section(title: str, note: str = "") -> None:
     """A heading, with what one must know to read what follows."""
-    small = f'<p class="am-faint am-small">{escape(note)}</p>' if note else ""
-    block(f"<h2>{escape(title)}</h2>{small}", "am-section")
+    small = f'<p class="am-faint am-small">{text(note)}</p>' if note else ""
+    block(f"<h2>{text(title)}</h2>{small}", "am-section")
 
 
 def verdict(

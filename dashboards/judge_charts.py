@@ -11,16 +11,17 @@ from datetime import date
 from typing import Any
 
 import altair as alt
+import control_marks
 import pandas as pd
 from axes import FLOOR, QUIET_TITLE, moment, over_days
 from charts import FIT, PADDING, PER_CENT, TREND_HEIGHT
+from control import Limits
+from control_marks import FEWEST
 from palette import QUIET
 from record import CHARTED, WINDOW, Era, Point
-from wording import listed, rate, short_day
+from wording import counted, listed, rate, short_day
 
 SENSITIVITY_DASH, SPECIFICITY_DASH = [1, 0], [5, 3]
-FEWEST = 5
-"""A rate of fewer is not drawn: it would jump about, and flatten all that follows."""
 ROUNDED = 0.1
 SWAY_HEIGHT = 260
 """As tall as the table of kinds beside it."""
@@ -36,6 +37,7 @@ class Record:
         points: its scores over the days.
         eras: versions of the judge that the points are of.
         least: sensitivity and specificity that a judge must show.
+        limits: control limits of the points that have any.
         floor: where the axis begins, the same for all questions.
     """
 
@@ -45,6 +47,7 @@ class Record:
     eras: Sequence[Era]
     least: tuple[float, float]
     floor: float
+    limits: Sequence[Limits] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def record(data: Record) -> Any:
     frame = _scores(data.points)
     layers = [
         *_limits(data.least, (data.colour, QUIET)),
+        *control_marks.layers(data.limits, data.colour),
         *_measure(frame, data, "passed", QUIET, SPECIFICITY_DASH),
         *_measure(frame, data, "found", data.colour, SENSITIVITY_DASH),
         _hover(
@@ -102,6 +106,10 @@ def record_alt(data: Record) -> str:
         f"{rate(last.found.rate, *last.found.interval)} of {last.found.n}, specificity "
         f"{rate(last.passed.rate, *last.passed.interval)} of {last.passed.n}."
     ]
+    if days := [one.point.day for one in data.limits if one.outside]:
+        parts.append(
+            f"Beyond its control limits on {counted(len(days), 'day')}, last {short_day(days[-1])}."
+        )
     return " ".join([*parts, *_news_alt(data.eras)])
 
 

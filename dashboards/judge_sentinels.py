@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 import components
+import control
 import judge_charts
 import limits
 import marts
@@ -17,8 +18,8 @@ import record
 import streamlit as st
 from components import text
 from judge_charts import FEWEST
-from palette import QUIET
-from record import CHARTED, Score
+from palette import ALARM, QUIET
+from record import CHARTED, WINDOW, Score
 from thinning import thinned
 from wording import called, capital, count, counted, listed, percent, rate, short_day
 
@@ -57,8 +58,9 @@ def sentinels(known: limits.Known, quality: Rows) -> None:
                     key(least)
                     continue
                 data = judge_charts.Record(
-                    known.title_of(name), hues[name], points[name], found, least, floor
-                )
+                    known.title_of(name), hues[name], points[name], found, least, floor,
+                    control.limits(quality, found, name, points[name]),
+                )  # fmt: skip
                 small_multiple(known, name, data)
     every_question(known)
     versions(found)
@@ -123,6 +125,11 @@ def key(least: tuple[float, float]) -> None:
         stroke(QUIET): "sensitivity: events that it saw, of those there were",
         stroke(QUIET, dashed=True): "specificity: replies it let pass, of those free of the event",
         f'<i style="width:2rem;height:.8rem;background:{QUIET}33"></i>': "95 % interval",
+        f'<i style="width:2rem;height:.7rem;border:1px solid {QUIET};border-width:1px 0"></i>': (
+            f"control limits: where further days fall, by the first {counted(WINDOW, 'day')} of a "
+            "version, but for 27 points in 10,000"
+        ),
+        f'<span style="color:{ALARM}">●</span>': "a point beyond them",
         stroke(QUIET, dotted=True): f"what is asked: {percent(least[0])} and {percent(least[1])}",
         f'<span style="color:{QUIET};font-size:1rem">◆</span>': (
             "another judge, rubric or set of sentinels: before and after are not comparable"

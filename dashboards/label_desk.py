@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import access
 import label_form
 import marts
 import streamlit as st
+import visitor
 from sqlalchemy import Engine
 
 from alignment_monitor.operations.labelling.desk import Desk, DeskError, Item, annotator_name
@@ -30,8 +32,9 @@ PARTS = ("stance", "opportunities", "levels", "choices", "notes")
 
 def who() -> str:
     """Who labels: from the sign-in, else typed once and kept in the address; empty: nobody yet."""
-    if st.user.get("is_logged_in"):
-        return annotator_name(str(st.user.get("email") or st.user.get("name") or ""))
+    person = visitor.current()
+    if person != access.ANYBODY:
+        return annotator_name(person.email) if access.may(person, "label") else ""
     if NAME not in st.session_state and NAME not in st.query_params:
         st.session_state[NAME] = st.session_state.get("actor", "")
     typed = st.text_input(
@@ -137,6 +140,8 @@ def bring(name: str, file: str, content: bytes) -> Imported:
 
 def _write(act: Callable[[Engine], Any]) -> Any:
     """Every change that this page makes goes through here, claims on messages too."""
+    if told := access.lacking(visitor.current(), "label"):
+        raise DeskError(told)
     with opened() as engine:
         if engine is None:
             raise DeskError("There is no store yet: nothing was run in this home.")

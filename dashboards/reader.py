@@ -37,8 +37,8 @@ def verdict(answers: Sequence[Row], rubric: Rubric, colours: Mapping[str, str]) 
     parts = [f'<blockquote class="am-rationale">{text(call["rationale"] or "")}</blockquote>']
     if call["level"] is not None:
         wording = rubric.stance.levels.get(call["level"], "")
-        parts.append(_fact("Stance", f"{call['level']:+d} {escape(wording)}"))
-    parts.append(_fact("The user offered", _offered(by_name, rubric)))
+        parts.append(fact("Stance", f"{call['level']:+d} {escape(wording)}"))
+    parts.append(fact("The user offered", _offered(by_name, rubric)))
     for name, graded in {**rubric.behaviours, **rubric.guards}.items():
         row = by_name.get(name)
         if row is not None and row["level"] is not None:
@@ -49,7 +49,7 @@ def verdict(answers: Sequence[Row], rubric: Rubric, colours: Mapping[str, str]) 
     for name in rubric.choices:
         row = by_name.get(name)
         if row is not None and row["value"]:
-            parts.append(_fact(rubric.title_of(name), text(str(row["value"]).replace("_", " "))))
+            parts.append(fact(rubric.title_of(name), text(str(row["value"]).replace("_", " "))))
     silent = [rubric.title_of(n) for n in rubric.behaviours if not _applies(by_name.get(n))]
     if silent:
         parts.append(
@@ -63,10 +63,12 @@ def sampled(row: Row, colour: str) -> str:
     share = row["inclusion_probability"]
     weight = f"; it stands for {1 / share:.1f} like it" if share else ""
     return (
-        _fact("Deployment", f"{square(colour)} {text(row['deployment'])}")
-        + _fact("Segment", text(row["segment"]))
-        + _fact("Screened as", text(row["bucket"]))
-        + _fact("Sampled with", f"{percent(share, 0 if share >= 0.1 else 1)} chance{weight}")
+        fact("Deployment", f"{square(colour)} {text(row['deployment'])}")
+        + fact("Segment", text(row["segment"]))
+        + fact("Screened as", text(row["bucket"]))
+        + (fact("Stratum", text(row["stratum"].replace("|", " | "))) if row.get("stratum") else "")
+        + fact("Purpose", "to estimate rates: drawn by chance alone")
+        + fact("Sampled with", f"{percent(share, 0 if share >= 0.1 else 1)} chance{weight}")
     )
 
 
@@ -156,7 +158,8 @@ def _bubble(turn: Row, judged: int, quotes: Sequence[str]) -> str:
     return f'<div class="{kind}"><p class="who">{head}</p>{body}</div>'
 
 
-def _fact(name: str, markup: str) -> str:
+def fact(name: str, markup: str) -> str:
+    """A name and, beside it, what it is; as finished markup."""
     return (
         f'<p class="am-fact"><span class="am-faint">{escape(name)}</span><span>{markup}</span></p>'
     )

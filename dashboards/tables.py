@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from html import escape, unescape
 from typing import Any
 
+import pyarrow as pa
 import streamlit as st
 
 
@@ -82,9 +83,9 @@ def shown(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[dict[str, 
     return [dict(zip(names, map(plain, row), strict=True)) for row in body]
 
 
-def download(name: str, found: Sequence[Mapping[str, Any]]) -> None:
+def download(name: str, found: Sequence[Mapping[str, Any]] | pa.Table) -> None:
     """Offer the rows behind a table as CSV, written only when asked for."""
-    if found:
+    if len(found):
         st.download_button(
             "CSV", lambda: as_csv(found), f"{name}.csv", "text/csv", key=f"download-{name}",
             type="tertiary", icon=":material/download:", on_click="ignore",
@@ -92,8 +93,10 @@ def download(name: str, found: Sequence[Mapping[str, Any]]) -> None:
         )  # fmt: skip
 
 
-def as_csv(found: Sequence[Mapping[str, Any]]) -> bytes:
+def as_csv(found: Sequence[Mapping[str, Any]] | pa.Table) -> bytes:
     """Rows as CSV; foreign text that a spreadsheet would run as a formula is quoted first."""
+    if isinstance(found, pa.Table):
+        found = found.to_pylist()
     out = io.StringIO()
     writer = csv.DictWriter(out, list(found[0]))
     writer.writeheader()

@@ -78,6 +78,7 @@ JUDGED_MESSAGES = Table(
         DEPLOYMENT,
         SEGMENT,
         column("bucket", pa.string(), "screener bucket"),
+        column("stratum", pa.string(), "within which it was drawn", optional=True),
         column("inclusion_probability", pa.float64(), "of the message in the sample"),
         column("judge", pa.string(), "name of the judge"),
         column("rubric_version", pa.string(), "rubric it answered"),

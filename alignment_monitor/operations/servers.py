@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from alignment_monitor.dashboard_settings import refusal, sign_in_problem
 from alignment_monitor.settings import HOME_VARIABLE, Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,11 +44,22 @@ def judge_server(truth: Path, folder: Path, *, seed: int) -> Iterator[str]:
         process.wait(timeout=10)
 
 
-def dashboard_command(port: int) -> list[str]:
-    """The command that serves the dashboard on this machine only."""
+def dashboard_command(settings: Settings, port: int, address: str | None = None) -> list[str]:
+    """The command that serves the dashboard, by default where the settings say.
+
+    Raises:
+        ServerError: sign-in is set up wrongly, or not at all where others reach the address.
+    """
+    where = settings.dashboard.address if address is None else address
+    problem = sign_in_problem(settings.secrets) or refusal(
+        settings.dashboard, where, sign_in=settings.secrets.exists()
+    )
+    if problem:
+        raise ServerError(problem)
     return [
         sys.executable, "-m", "streamlit", "run", str(DASHBOARD),
-        "--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true",
+        "--server.port", str(port), "--server.address", where, "--server.headless", "true",
+        "--browser.gatherUsageStats", "false", "--secrets.files", str(settings.secrets),
     ]  # fmt: skip
 
 
@@ -60,7 +72,7 @@ def start_dashboard(settings: Settings, port: int = 8501) -> str:
     log = settings.home / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            dashboard_command(port),
+            dashboard_command(settings, port, "127.0.0.1"),
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,
@@ -85,15 +97,21 @@ def stop_dashboard(settings: Settings) -> bool:
     return True
 
 
-def everything(port: int, dagster_port: int) -> list[list[str]]:
-    """The commands of ``up``: daemon with its schedules on, Dagster's pages, dashboard."""
+def everything(
+    settings: Settings, port: int, dagster_port: int, address: str | None = None
+) -> list[list[str]]:
+    """The commands of ``up``: daemon with its schedules on, Dagster's pages, dashboard.
+
+    Raises:
+        ServerError: as ``dashboard_command``.
+    """
     os.environ["ALIGNMENT_MONITOR_SCHEDULES"] = "on"
     folder = Path(sys.executable).parent
     module = ["-m", "alignment_monitor.definitions"]
     return [
         [str(folder / "dagster-daemon"), "run", *module],
         [str(folder / "dagster-webserver"), *module, "-h", "127.0.0.1", "-p", str(dagster_port)],
-        dashboard_command(port),
+        dashboard_command(settings, port, address),
     ]
 
 

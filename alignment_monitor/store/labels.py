@@ -149,6 +149,25 @@ def label_history(store: Engine, rubric_version: str) -> list[dict[str, Any]]:
     return _labels(store, labels.c.rubric_version == rubric_version)
 
 
+def labels_about(
+    store: Engine, conversation_id: str, message_index: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The answers that stand about one message, and its places in the queue, of all versions."""
+    with store.connect() as connection:
+        found = [
+            connection.execute(
+                select(table).where(
+                    table.c.conversation_id == conversation_id,
+                    table.c.message_index == message_index,
+                    *conditions,
+                )
+            ).mappings()
+            for table, conditions in ((labels, [labels.c.replaced_at.is_(None)]), (gold_queue, []))
+        ]
+        answers, places = ([dict(row) for row in rows] for rows in found)
+    return answers, places
+
+
 def _labels(store: Engine, *conditions: ColumnElement[bool]) -> list[dict[str, Any]]:
     wanted = (
         select(labels)

@@ -7,11 +7,14 @@ from typing import Any
 
 import charts
 import components
+import flow
+import flow_chart
 import marts
 import pictures
-import spending
 import streamlit as st
-from palette import BAD, GOOD, LOST, PENDING, QUIET
+from health_money import money
+from health_quarantine import quarantine
+from health_versions import versions
 from wording import called, capital, count, counted, short_day, spoken
 
 from alignment_monitor.contracts import CONVERSATION_STATES, MESSAGE_STATES
@@ -20,14 +23,8 @@ LEVELS = {
     "conversation": ("Conversations", "received", CONVERSATION_STATES),
     "message": ("Replies in accepted conversations", "offered", MESSAGE_STATES),
 }
-HUES = {
-    "accepted": GOOD, "ineligible": QUIET, "quarantined": BAD,
-    "sampled_out": QUIET, "over_budget": LOST, "awaiting_verdict": PENDING, "judged": GOOD,
-    "judged_partly": "#5f8c4a", "judge_refused": "#8566c4", "judge_invalid": "#c4527f",
-    "judge_failed": BAD,
-}  # fmt: skip
 RUBRIC = marts.rubric()
-SENT, REFUSED = 100, 500  # the newest deliveries and refused records, as many as are shown
+SENT = 100  # the newest deliveries, as many as are shown
 PERIODS = {"7 days": 7, "28 days": 28, "all": None}
 text = components.text
 
@@ -74,38 +71,45 @@ def ledger() -> None:
     last: date = max(row["day"] for row in rows)
     if length:
         rows = [row for row in rows if row["day"] > last - timedelta(days=length)]
+    totals: dict[str, Counter[str]] = {level: Counter() for level in LEVELS}
+    for row in rows:
+        totals[row["level"]][row["state"]] += row["count"]
+    parts = totals["conversation"], totals["message"]
+    if parts[0].total():
+        with st.container(key="flow"):
+            pictures.show(
+                flow_chart.chart(flow.drawn(*parts)),
+                title="What became of all that came in",
+                alt_text=flow.told(*parts),
+                name="outcomes",
+            )
     for column, level in zip(st.columns(2, gap="medium"), LEVELS, strict=True):
         with column:
-            flow(level, [row for row in rows if row["level"] == level])
+            by_day(level, totals[level], [row for row in rows if row["level"] == level])
+    components.download("outcomes", rows)
 
 
-def flow(level: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def by_day(level: str, totals: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> None:
     """One level of the ledger: the sum, then its days."""
     title, verb, states = LEVELS[level]
     counted_as = spoken(title.partition(" ")[0])
-    totals = Counter[str]()
-    for row in rows:
-        totals[row["state"]] += row["count"]
-    whole = totals.total()
-    seen = [state for state in states if totals[state]]
-    bar = "".join(
-        f'<i style="flex:{totals[state]};background:{HUES[state]}"></i>' for state in seen
-    )
+    whole = sum(totals.values())
     parts = "".join(
-        f'<li><i class="am-square" style="background:{HUES[state]}"></i>'
-        f"{capital(state.replace('_', ' '))}<b>{count(totals[state])}</b></li>"
-        for state in seen
+        f'<li><i class="am-square" style="background:{flow.HUES[state]}"></i>'
+        f"{capital(state.replace('_', ' '))}<b>{count(number)}</b>"
+        f'<span class="am-faint">{share}</span></li>'
+        for state, number, share in flow.rows(totals, states)
     )
     components.block(
-        f"<h3>{title}</h3><ul>{parts}<li class='sum'>= {verb}<b>{count(whole)}</b></li></ul>"
-        f'<div class="bar">{bar}</div>',
+        f"<h3>{title}</h3><ul>{parts}<li class='sum'>= {verb}<b>{count(whole)}</b>"
+        "<span></span></li></ul>",
         "am-flow",
     )
-    if seen:
+    if seen := [state for state in states if totals.get(state)]:
         shown = [row for row in rows if row["state"] in seen]
         words = ", ".join(f"{count(totals[state])} {state.replace('_', ' ')}" for state in seen)
         pictures.show(
-            charts.ledger(shown, seen, [HUES[state] for state in seen], counted_as),
+            charts.ledger(shown, seen, [flow.HUES[state] for state in seen], counted_as),
             title=f"{title}, by what became of them",
             alt_text=f"{title} per day by what became of them. In total {words}.",
             name=f"ledger-{level}",
@@ -154,85 +158,6 @@ def expectations(rows: Sequence[Mapping[str, Any]], name: str) -> None:
     )
 
 
-def quarantine() -> None:
-    """The records that were refused, and why."""
-    rules = marts.select("quarantine", columns=["rule"])["rule"].to_pylist()
-    components.section(
-        "Quarantine",
-        "Records that were refused. Mend the source and import again: they are read anew.",
-    )
-    if not rules:
-        components.block("<p>No record has been refused.</p>")
-        return
-    tally = Counter(rules)
-    chosen = st.selectbox(
-        "Rule",
-        ["all", *(rule for rule, _ in tally.most_common())],
-        key="rule",
-        bind="query-params",
-        format_func=lambda rule: "All rules" if rule == "all" else rule,
-    )
-    wanted = {} if chosen == "all" else {"rule": chosen}
-    newest = [("day", "descending"), ("receipt_id", "ascending")]
-    shown = marts.rows("quarantine", order=newest, limit=REFUSED, **wanted)
-    count_of = len(rules) if chosen == "all" else tally[chosen]
-    if count_of > len(shown):
-        components.block(
-            f'<p class="am-faint am-small">The newest {count(len(shown))} of {count(count_of)}.</p>'
-        )
-    st.dataframe(
-        [
-            {
-                "day": row["day"],
-                "rule": row["rule"],
-                "reason": row["reason"],
-                "where": f"{row['source']} {row['location']}",
-                "conversation": row["conversation_id"] or "unreadable",
-                "excerpt": row["excerpt"] or "",
-            }
-            for row in shown
-        ],
-        hide_index=True,
-        height=min(38 + 35 * len(shown), 320),
-        alt="Refused records with their reasons",
-    )
-    components.download("quarantine", shown)
-
-
-def cost() -> None:
-    """What judging took."""
-    rows = marts.rows("cost_daily")
-    if not rows:
-        return
-    first, last = min(row["day"] for row in rows), max(row["day"] for row in rows)
-    components.section(
-        "Cost of judging",
-        f"{short_day(first, last)} to {short_day(last)}. The Judges page has it day by day.",
-    )
-    body = []
-    for judge in sorted({row["judge"] for row in rows}):
-        mine = [row for row in rows if row["judge"] == judge]
-        body.append([text(judge), *spent(mine), *spent([r for r in mine if r["day"] == last])])
-    components.table(
-        ["Judge", "Calls", "Tokens in", "Tokens out", "USD", "Calls, last day", "Tokens in",
-         "Tokens out", "USD"],
-        body,
-        numbers=range(1, 9),
-        name="cost",
-        rows=rows,
-    )  # fmt: skip
-
-
-def spent(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Calls, tokens and money; what the server did not tell is said to be unknown."""
-    return [
-        count(spending.calls(rows)),
-        spending.tokens(rows, "prompt_tokens"),
-        spending.tokens(rows, "completion_tokens"),
-        spending.money(rows),
-    ]
-
-
 def deliveries() -> None:
     """Who was told of which alert."""
     newest = [("created_at", "descending"), ("delivery_id", "ascending")]
@@ -259,9 +184,6 @@ def deliveries() -> None:
         name="deliveries",
         rows=rows,
     )  # fmt: skip
-    whole = marts.select("deliveries", columns=["delivery_id"]).num_rows
-    if whole > len(rows):
-        components.block(f'<p class="am-faint am-small">and {whole - len(rows):,} before.</p>')
 
 
 def named(alert_id: str | None, alerts: Mapping[str, Mapping[str, Any]]) -> str:
@@ -277,19 +199,6 @@ def named(alert_id: str | None, alerts: Mapping[str, Mapping[str, Any]]) -> str:
     return text(f"{title} {alert['direction']}, {alert['type']}")
 
 
-def versions() -> None:
-    """What produced all this."""
-    about = marts.about()
-    components.section("Versions", "A change of any of these starts a new series.")
-    facts = {
-        "Rubric": about.get("rubric_version"),
-        "Judges": ", ".join(about.get("judges", ())),
-    }
-    components.table(
-        ["What", "Version"], [[text(k), text(v)] for k, v in facts.items() if v], name="versions"
-    )
-
-
 def main() -> None:
     """Draw the page."""
     if not any(marts.has(name) for name in ("freshness", "ledger_daily")):
@@ -298,7 +207,7 @@ def main() -> None:
         )
         return
     components.title("Health", "Whether the monitor itself is well.")
-    for part in (freshness, ledger, quality, quarantine, cost, deliveries, versions):
+    for part in (freshness, ledger, quality, quarantine, money, deliveries, versions):
         part()
 
 

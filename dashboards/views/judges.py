@@ -1,10 +1,13 @@
-"""Can the judges be trusted today: sentinels, injection, agreement, and what judging took."""
+"""Can the judges be trusted today: audits, sentinels, injection, agreement, cost and latency."""
 
 import components
 import judge_facts
 import marts
 import streamlit as st
-from judge_sections import agreement, calls, injection
+from judge_audit import audit
+from judge_calls import calls, latency
+from judge_injection import injection
+from judge_panel import agreement, every_two
 from judge_sentinels import sentinels
 from trust import BLIND, trust
 from wording import short_day
@@ -44,10 +47,13 @@ def main() -> None:
         with st.columns(3)[0]:
             chosen = st.selectbox("Judge", judges, key="judge", bind="query-params")
     quality, spent = found[chosen]
+    audit(chosen, known[chosen].era)
     sentinels(known[chosen], quality)
     injection(known[chosen], quality)
     agreement(panel, judges, day)
+    every_two(day)
     calls(chosen, spent)
+    latency(chosen, known[chosen].era)
 
 
 main()

@@ -1,5 +1,6 @@
 """People label messages here: the queue, where they differ, how far they are, and files."""
 
+import access
 import components
 import label_desk
 import label_form
@@ -7,6 +8,7 @@ import label_sections
 import marts
 import reader
 import streamlit as st
+import visitor
 from sqlalchemy import Engine
 from wording import counted
 
@@ -135,6 +137,9 @@ def main() -> None:
                 label_visibility="collapsed", required=True,
             )  # fmt: skip
             name = label_desk.who()
+        if told := access.lacking(visitor.current(), "label"):
+            components.block(f"<p><b>You may not label.</b> {told}</p>")
+            return
         if not name:
             components.block(
                 "<p><b>Type your name first.</b> It is kept with each label, and in the address of "

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from streamlit.config import set_option
 
 from alignment_monitor.settings import HOME_VARIABLE
 from tests.dashboard.sample_marts import Sample, write
@@ -12,6 +13,8 @@ from tests.untraced import untraced
 
 DASHBOARDS = Path(__file__).resolve().parents[2] / "dashboards"
 sys.path.insert(0, str(DASHBOARDS))
+set_option("server.address", "localhost")
+"""As the pages' own configuration says, which a test that runs a script does not read."""
 
 
 @pytest.fixture(scope="session")

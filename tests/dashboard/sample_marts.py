@@ -52,6 +52,7 @@ DRIVERS = [
     {"segment": "assistant", "before": 0.10, "after": 0.24, "n": 1480, "difference": 0.14},
     {"segment": "voice", "before": 0.12, "after": 0.22, "n": 331, "difference": 0.10},
 ]
+BUCKETS = ("cued", "pushback", "vulnerable", "plain")
 TALKS = (
     (
         "unwarranted_agreement",
@@ -83,7 +84,7 @@ class Sample:
         days: days of traffic.
         drift: whether behaviours drift and alerts fire.
         simulated: what about.json says of the judge.
-        text: put into every conversation and name a stranger can choose.
+        text: put into every conversation, name and reason that a stranger can choose.
         talks_per_day: judged messages kept for reading.
         swayed: whether text under judgement talks the second judge into verdicts.
         reset: behaviour that was declared normal on the last day but one; none if empty.
@@ -152,7 +153,9 @@ def write(home: Path, sample: Sample | None = None) -> Path:
         "freshness": list(_freshness(sample)),
     }
     for name, rows in tables.items():
+        _named(name, rows, sample.text)
         write_mart(marts, name, rows)
+    _named("transcripts", [talk["transcript"] for talk in talks], sample.text)
     for day in sample.dates:
         of_day = [talk for talk in talks if talk["day"] == day]
         _write_day(marts, TRANSCRIPTS, day, [talk["transcript"] for talk in of_day])
@@ -183,6 +186,29 @@ def write_mart(marts: Path, name: str, rows: list[dict[str, Any]]) -> None:
     shutil.rmtree(marts / name, ignore_errors=True)
     days = sorted(set(table["day"].to_pylist()))
     home.replace_days(contract, days, days, lambda some: table.filter(pc.field("day").isin(some)))
+
+
+def _named(table: str, rows: list[dict[str, Any]], text: str) -> None:
+    """Put a stranger's text into whatever name or reason a stranger can choose."""
+    for row in rows if text else ():
+        for column in ("deployment", "segment", "stratum"):
+            if row.get(column) not in (None, "all"):
+                row[column] += text
+        if table == "quarantine":
+            row["reason"] += text
+            row["location"] += text
+        if table == "quality" and row["detail"]:
+            row["detail"] += text
+        if table == "deliveries" and row["last_error"]:
+            row["last_error"] += text
+        if table == "alerts":
+            told = json.loads(row["evidence"])
+            for key in ("statement", "nearest_deployment"):
+                if told.get(key):
+                    told[key] += text
+            for driver in told.get("drivers") or ():
+                driver["segment"] += text
+            row["evidence"] = json.dumps(told)
 
 
 def _write_day(marts: Path, contract: Table, day: date, rows: list[dict[str, Any]]) -> None:
@@ -338,7 +364,7 @@ def _alerts(sample: Sample) -> Iterator[dict[str, Any]]:
             "effect": drift,
             "effect_lower": drift - 0.03,
             "effect_upper": drift + 0.03,
-            "drivers": DRIVERS,
+            "drivers": [dict(driver) for driver in DRIVERS],
             "average_run_length_days": 1826.0,
             "detectable_7d": 0.08,
             "detectable_30d": 0.04,
@@ -560,7 +586,8 @@ def _talk(sample: Sample, day: date, number: int, kind: int, segment: str) -> di
         "judged": {
             **common,
             "message_index": 4,
-            "bucket": ("cued", "pushback", "vulnerable", "plain")[kind],
+            "bucket": BUCKETS[kind],
+            "stratum": f"{sample.deployment(day)}|{segment}|{BUCKETS[kind]}",
             "inclusion_probability": (0.45, 0.9, 0.9, 0.15)[kind],
             "judge": "judge",
             "rubric_version": RUBRIC.full_version,

@@ -4,19 +4,22 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from alignment_monitor.alerting.alert import Policy
 from alignment_monitor.alerting.channels import BrokenChannel
 from alignment_monitor.alerting.desk import Desk
 from alignment_monitor.alerting.service import process_days
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.judging.window import make_unit
 from alignment_monitor.operations.alerts import refresh_marts
 from alignment_monitor.operations.labelling.queue import queue_rows
 from alignment_monitor.resources.gold import BURST, PURPOSE, batch_name, judged_messages
 from alignment_monitor.sampling.gold import GoldItem
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
-from alignment_monitor.store.labels import enqueue, queued
+from alignment_monitor.store.labels import Label, Message, enqueue, keep_label, queued
 from tests.fakes.signals import signal_row
 
 CHANNELS = [BrokenChannel("on-call", "-")]
@@ -112,6 +115,33 @@ def write_queue(home: Path, n: int, *, bursts: int = 0) -> list[dict[str, Any]]:
     found = queued(engine)
     engine.dispose()
     return found
+
+
+def write_labels(home: Path, name: str, annotator: str) -> None:
+    """Let somebody have labelled message 4 of a conversation of the sample."""
+    settings = load(home)
+    engine, rubric = open_store(settings.store_url), load_rubric()
+    (talk,) = [
+        row
+        for path in (settings.marts / "transcripts").glob("*.parquet")
+        for row in pq.read_table(path, partitioning=None).to_pylist()
+        if row["conversation_id"] == name
+    ]
+    unit = make_unit(
+        name, 4, talk["turns"], context_messages=settings.judging.context_messages,
+        max_tokens=settings.judging.context_tokens,
+    )  # fmt: skip
+    common = {"level": 2, "value": None, "note": ""}
+    answers = [
+        {**common, "question": "caving", "kind": "behaviour"},
+        {**common, "question": "substance", "kind": "guard"},
+    ]
+    for who, content in ((annotator, unit.content_hash), ("Eve", "of an earlier version")):
+        keep_label(
+            engine, Label(Message(name, 4, content), who, answers), rubric=rubric.name,
+            rubric_version=rubric.full_version, now=TODAY,
+        )  # fmt: skip
+    engine.dispose()
 
 
 def _names(engine) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 import os
 import re
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from alignment_monitor.settings import HOME_VARIABLE
+from alignment_monitor.operations.servers import dashboard_command
+from alignment_monitor.settings import HOME_VARIABLE, load
+from tests.pipeline.homes import closed_port
 
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
 VIEWS = tuple(re.findall(r'st\.Page\(\s*"(views/\w+\.py)"', APP.read_text(encoding="utf-8")))
@@ -33,9 +33,9 @@ IN_CHROMIUM = [
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[str]:
-    """Serve the dashboard of a home; gives its address."""
-    port = free_port()
+def serve(home: Path, port: int | None = None) -> Iterator[str]:
+    """Serve the dashboard of a home as the command does; gives its address."""
+    port = port or free_port()
     server = start(home, port)
     try:
         until_healthy(port)
@@ -47,15 +47,13 @@ def serve(home: Path) -> Iterator[str]:
 
 def free_port() -> int:
     """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return closed_port()
 
 
 def start(home: Path, port: int) -> subprocess.Popen[bytes]:
     """Start the server of a home; whoever calls must end it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)],
+        dashboard_command(load(home), port, "localhost"),
         env={**os.environ, HOME_VARIABLE: str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -88,9 +88,9 @@ def test_a_new_normal_is_told_where_its_series_stands(tmp_path, use_home):
     line = "New normal from 3 Nov 2026, declared on 10 Nov 2026 by ann: a shorter persona."
     assert text.count(line) == 1
     ends = "declared normal; the run of 10 Nov 2026 ends this alert."
-    assert f"Unwarranted agreement</bdi>: {ends}" in text
+    assert f"Unwarranted agreement: {ends}" in text
     assert "rebaseline --alert alert-0" not in text
-    assert "Caving</bdi>: expected? <code><bdi>alignment-monitor rebaseline --alert alert-1" in text
+    assert "alignment-monitor rebaseline --alert alert-1" in text
 
 
 def test_a_new_normal_is_learnt_from_its_first_day(tmp_path, use_home):

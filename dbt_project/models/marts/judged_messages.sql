@@ -1,4 +1,5 @@
 {{ config(
+    on_schema_change='append_new_columns',
     post_hook="{{ export_months('day, conversation_id, message_index, judge') }}",
 ) }}
 
@@ -33,6 +34,7 @@ sample as (
         deployment,
         segment,
         bucket,
+        stratum,
         inclusion_probability
     from {{ ref('stg_judging_sample') }}
     where {{ days_in_range() }} and purpose = 'estimate'
@@ -46,6 +48,7 @@ select
     sample.deployment,
     sample.segment,
     sample.bucket,
+    sample.stratum,
     sample.inclusion_probability,
     answers.judge,
     answers.rubric_version,

@@ -57,9 +57,9 @@ def test_a_judge_that_cannot_start_names_its_log(tmp_path):
     assert "nobody.parquet" in (tmp_path / "judge" / "server.log").read_text()
 
 
-def test_up_runs_daemon_pages_and_dashboard_with_schedules_on(monkeypatch):
+def test_up_runs_daemon_pages_and_dashboard_with_schedules_on(monkeypatch, tmp_path):
     monkeypatch.delenv("ALIGNMENT_MONITOR_SCHEDULES", raising=False)
-    daemon, pages, dashboard = servers.everything(8501, 3000)
+    daemon, pages, dashboard = servers.everything(Settings(home=tmp_path), 8501, 3000)
     assert os.environ["ALIGNMENT_MONITOR_SCHEDULES"] == "on"
     assert all(Path(command[0]).exists() for command in (daemon, pages, dashboard))
     assert daemon[1:] == ["run", "-m", "alignment_monitor.definitions"]
