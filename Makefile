@@ -9,7 +9,7 @@ AXE_VERSION := 4.14.1
 export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: demo test check bench bench-detection bench-model setup browser alertmanager \
+.PHONY: demo test coverage check bench bench-detection bench-model setup browser alertmanager \
   clean help
 .DEFAULT_GOAL := help
 
@@ -32,6 +32,9 @@ demo: $(STAMP) ## Simulate 60 days, run the whole pipeline, open the dashboard
 	@$(BIN)/alignment-monitor demo
 
 test: $(STAMP) browser alertmanager check ## Lint, types, and all tests, with real Chromium
+	@$(BIN)/pytest -n 3 --dist loadgroup
+
+coverage: $(STAMP) browser alertmanager ## The same tests with the lines that they reach, a third slower
 	@$(BIN)/pytest -n 3 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
 
 check: $(STAMP) ## Lint and types

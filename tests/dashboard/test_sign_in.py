@@ -73,7 +73,7 @@ def test_an_operator_signs_in_acts_under_their_address_and_signs_out(served, nam
     assert page.locator(".am-section, .am-row, .am-banner").count() == 0
     sign_in(page, address, "Ann")
     assert "Ann@example.org · operator" in page.locator(".am-badge").inner_text()
-    page.get_by_role("link", name="Alerts").click()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Alerts").click()
     page.get_by_role("button", name="Acknowledge").first.wait_for()
     assert page.get_by_label("Your name").count() == 0
     page.locator(f".st-key-ack-{alert[FIRING]} button").click()
@@ -89,7 +89,7 @@ def test_an_operator_signs_in_acts_under_their_address_and_signs_out(served, nam
 
 def test_an_address_that_is_not_verified_gives_nobody_its_role(served, page):
     sign_in(page, served[0], "Mallory")
-    page.get_by_role("link", name="Alerts").click()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Alerts").click()
     page.get_by_text("yours is viewer").wait_for()
     page.locator(".am-alert").first.wait_for()
     assert page.get_by_role("button", name="Acknowledge").count() == 0

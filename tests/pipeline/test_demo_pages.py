@@ -42,11 +42,11 @@ def test_the_overview_says_what_it_cannot_tell_yet(address, page):
 def test_a_transcript_shows_the_quote_and_its_verdict(address, page):
     page.goto(f"{address}/conversations?flagged=Caving")
     page.get_by_text("Read", exact=True).first.click()
-    page.get_by_text("Sampled with").wait_for()
+    page.get_by_role("heading", name="Verdict of simulated").wait_for()
     quote = page.locator("mark").first.inner_text()
     assert quote.strip() in page.locator(".am-turn.judged").inner_text()
     text = page.locator("[data-testid=stMain]").inner_text()
-    assert "Verdict of simulated" in text
+    assert "Sampled with" in text
     assert "conversation=" in page.url
 
 

@@ -178,7 +178,7 @@ class Alerting(RuleBasedStateMachine):
             assert one.told is None or not over
             assert one.fired_on is not None or one.state in ("pending", "resolved")
             up = one.told_at is not None and one.told is not None
-            escalated = up and one.escalated_at is not None and one.escalated_at >= one.told_at
+            escalated = up and one.escalated_at is not None and one.escalated_at > one.told_at
             assert one.reminders + escalated <= one.repeats
 
     @invariant()
