@@ -88,6 +88,7 @@ def estimates_of(numbers: np.ndarray, days: int) -> pd.DataFrame:
         "users": (0.9 * n).astype(int) + 1,
         "labels": np.full(size, np.nan),
         "effective_n": effective,
+        "offered": 2.0 * n,
         "opportunity_rate": np.full(size, 0.33),
         "joint_rate": 0.33 * shown,
         "prevalence": shown,
@@ -143,7 +144,7 @@ def write(home: Path, days: int = 730, messages: int = 1_000_000) -> dict[str, i
         Rows of each mart.
     """
     folder, note = home / "marts", home / "sizes.json"
-    asked = {"days": days, "messages": messages, "version": 1}
+    asked = {"days": days, "messages": messages, "version": 2}
     if note.exists() and (told := json.loads(note.read_text()))["asked"] == asked:
         counts: dict[str, int] = told["rows"]
         return counts

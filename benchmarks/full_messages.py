@@ -92,6 +92,7 @@ def _judged(
         "deployment": [serving[one][1] for one in served],
         "segment": [segments[one] for one in rng.integers(0, len(segments), size)],
         "bucket": [BUCKETS[one] for one in rng.integers(0, len(BUCKETS), size)],
+        "stratum": ["stratum"] * size,
         "inclusion_probability": rng.choice([0.02, 0.1, 0.5], size),
         "judge": ["judge"] * size,
         "rubric_version": [RUBRIC.full_version] * size,
