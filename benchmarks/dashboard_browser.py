@@ -41,7 +41,8 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.address = f"http://localhost:{port}"
-        command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
+        server = "alignment_monitor.operations.streamlit_server"
+        command = [sys.executable, "-m", server, "run", str(APP), "--server.port", str(port)]
         self._process = subprocess.Popen(
             command,
             env={**os.environ, HOME_VARIABLE: str(home)},

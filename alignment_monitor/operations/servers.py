@@ -57,7 +57,8 @@ def dashboard_command(settings: Settings, port: int, address: str | None = None)
     if problem:
         raise ServerError(problem)
     return [
-        sys.executable, "-m", "streamlit", "run", str(DASHBOARD),
+        sys.executable, "-m", "alignment_monitor.operations.streamlit_server", "run",
+        str(DASHBOARD),
         "--server.port", str(port), "--server.address", where, "--server.headless", "true",
         "--browser.gatherUsageStats", "false", "--secrets.files", str(settings.secrets),
     ]  # fmt: skip
