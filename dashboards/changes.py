@@ -4,6 +4,7 @@ Here belong: what moved, from what to what, since when, and which way that is, a
 Here does not belong: what follows from it (verdict.py, briefing.py).
 """
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -82,17 +83,41 @@ def turn(changes: Sequence[Row], facts: Facts) -> str:
 
 
 def driven(alert: Row, facts: Facts) -> list[str]:
-    """The segments that moved most with a change, if its evidence names any."""
-    parts = [
-        f"{part['segment']} ({percent(part['before'])} to {percent(part['after'])})"
+    """The segments that moved more than the others, if its evidence names any."""
+    known = [
+        part
         for part in evidence(alert).get("drivers") or ()
         if part.get("before") is not None and part.get("after") is not None
     ]
-    if not parts:
+    if not known:
         return []
     title = facts.title_of(alert["behaviour"])
+    parts = [
+        f"{part['segment']} ({percent(part['before'])} to {percent(part['after'])})"
+        for part in (known if len(known) == 1 else outstanding(known))
+    ]
+    if not parts:
+        return [f"{title} moved about as much in every segment; none stands out."]
     noun = "segment" if len(parts) == 1 else "segments"
     return [f"{title} moved most in the {noun} {listed(parts[:DRIVERS])}."]
+
+
+def outstanding(known: Sequence[Row]) -> list[Row]:
+    """Segments whose rate moved further than chance lets it, against their common move.
+
+    Two standard errors; of the rates since the change, doubled in variance for what users share and
+    for the rates before. A rule of thumb for a sentence: the page of segments has the tests.
+    """
+    whole = sum(part["n"] for part in known)
+    moves = [part["after"] - part["before"] for part in known]
+    common = sum(part["n"] * move for part, move in zip(known, moves, strict=True)) / max(whole, 1)
+    found = []
+    for part, move in zip(known, moves, strict=True):
+        rate = min(max(part["after"], 0.02), 0.98)
+        error = math.sqrt(2 * rate * (1 - rate) / max(part["n"], 1))
+        if (move - common) * math.copysign(1, common) > 2 * error:
+            found.append(part)
+    return found
 
 
 def quiet(facts: Facts) -> list[str]:

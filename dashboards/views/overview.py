@@ -103,8 +103,10 @@ def by_segment(family: str) -> None:
     segments = sorted({segment for segment, _ in cells} - {"all"})
     components.section(
         f"{current} by segment",
-        f"Last 28 days to {short_day(last)}. 95 % intervals; n is the number of judged messages "
-        "with the opportunity. Where intervals overlap, a difference may be chance.",
+        f"28 days to {short_day(last)}, or since it began on "
+        f"{short_day(deployed[-1]['first_day'], last)} if that is later. 95 % intervals; n is the "
+        "number of judged messages with the opportunity. Where intervals overlap, a difference "
+        "may be chance.",
     )
     columns = [name for name in RUBRIC.headline if any((s, name) in cells for s in segments)]
     most = {

@@ -148,6 +148,23 @@ def test_a_warning_and_what_stayed_as_it_was_are_told_beside_a_change():
     assert told.details == ("No change found in caving.",)
 
 
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (0.4, "moved most in the segment voice (12 % to 40 %)."),
+        (0.24, "moved about as much in every segment; none stands out."),
+    ],
+)
+def test_a_segment_is_named_only_where_it_stands_out(after, said):
+    drivers = [
+        {"segment": "voice", "before": 0.12, "after": after, "n": 240, "difference": 0},
+        {"segment": "api", "before": 0.1, "after": 0.2, "n": 300, "difference": 0},
+        {"segment": "chat", "before": 0.11, "after": 0.21, "n": 280, "difference": 0},
+    ]
+    told = judge(facts(alerts=[alert(**DRIFT, drivers=drivers)]))
+    assert plain(told.details[0]) == f"Unwarranted agreement {said}"
+
+
 def test_the_segments_behind_a_change_are_named():
     drivers = [
         {"segment": "voice", "before": 0.12, "after": 0.31, "n": 80, "difference": 0.19},
