@@ -31,8 +31,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Simulate 60 days, run the whole pipeline, open the dashboard
 	@$(BIN)/alignment-monitor demo
 
-test: $(STAMP) browser alertmanager check ## Lint, types, and all tests, with real Chromium
-	@$(BIN)/pytest -n 3 --dist loadgroup
+test: $(STAMP) browser alertmanager ## Lint, types, and all tests, with real Chromium
+	@$(MAKE) --no-print-directory check & checking=$$!; \
+	  $(BIN)/pytest -n 3 --dist loadgroup; tests=$$?; \
+	  wait $$checking && exit $$tests
 
 coverage: $(STAMP) browser alertmanager ## The same tests with the lines that they reach, a third slower
 	@$(BIN)/pytest -n 3 --dist loadgroup --cov --cov-report=term --cov-fail-under=85

@@ -68,8 +68,7 @@ def injection(known: limits.Known, quality: Rows) -> None:
 @st.cache_data(show_spinner=False, max_entries=16)
 def drawn_sway(stamp: int, judge: str, _data: judge_charts.Sway) -> dict[str, Any]:
     """The chart of a judge as it stands."""
-    chart: dict[str, Any] = judge_charts.sway(_data).to_dict(validate=False)
-    return chart
+    return pictures.assembled(judge_charts.sway, _data)
 
 
 def by_kind(window: Rows) -> None:

@@ -101,8 +101,7 @@ def small_multiple(known: limits.Known, name: str, data: judge_charts.Record) ->
 @st.cache_data(show_spinner=False, max_entries=64)
 def drawn(stamp: int, judge: str, question: str, _data: judge_charts.Record) -> dict[str, Any]:
     """The chart of a question as it stands."""
-    chart: dict[str, Any] = judge_charts.record(_data).to_dict(validate=False)
-    return chart
+    return pictures.assembled(judge_charts.record, _data)
 
 
 def shown(score: Score) -> str:

@@ -121,8 +121,7 @@ def drawn(
     stamp: int, family: str, behaviour: str, standardised: bool, _data: charts.Trend
 ) -> dict[str, Any]:
     """The chart of a series as it stands; assembling one takes longer than all the rest."""
-    chart: dict[str, Any] = charts.trend(_data).to_dict(validate=False)
-    return chart
+    return pictures.assembled(charts.trend, _data)
 
 
 def standing(behaviour: str, now: Mapping[str, Any] | None, facts: Facts) -> str:

@@ -5,13 +5,14 @@ Here belongs: drawing a chart and offering it as a file. Here does not belong: w
 """
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import altair as alt
 import components
 import marts
 import streamlit as st
+from altair.utils.schemapi import debug_mode
 
 WIDTH, LEAST_HEIGHT = 720, 260
 LINE = 108
@@ -35,6 +36,13 @@ KEPT = "pictures"
 def begin() -> None:
     """Forget what the page drawn before had."""
     st.session_state[KEPT] = {}
+
+
+def assembled(build: Callable[[Any], Any], data: Any) -> dict[str, Any]:
+    """A chart as Vega-Lite, without Altair's own check of every part: tests check what we build."""
+    with debug_mode(False):
+        chart: dict[str, Any] = build(data).to_dict(validate=False)
+    return chart
 
 
 def show(chart: Any, *, title: str, alt_text: str, name: str) -> None:

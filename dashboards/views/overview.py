@@ -1,6 +1,6 @@
 """Is anything wrong, since when, how sure, what next; then each behaviour over time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from alignment_monitor.statistics.estimate_rows import JUDGE_SCALE, TWO_PHASE
 RUBRIC = marts.rubric()
 GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
 PAGES = {path.stem for path in Path(__file__).parent.glob("*.py")}
+LATELY = timedelta(days=28)
 OF_ALL = ("JUDGE", "PIPELINE")  # alerts that concern every family
 
 
@@ -64,10 +65,14 @@ def judges(stamp: int) -> dict[str, Trust]:
 
 
 def labelled(family: str) -> dict[str, dict[str, Any]]:
-    """What people's labels say of each behaviour: the newest day, and its longest window."""
+    """What people's labels lately say of each behaviour: the newest day, and its longest window."""
+    asked = {"mode": TWO_PHASE, "deployment_family": family}
+    last = marts.newest("estimates", **asked)
+    if last is None:
+        return {}
     found = [
         row
-        for row in marts.estimates(mode=TWO_PHASE, deployment_family=family)
+        for row in marts.estimates(first=last - LATELY, **asked)
         if row["prevalence"] is not None
     ]
     found.sort(key=lambda row: (row["day"], row["window_days"]))
