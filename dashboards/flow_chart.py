@@ -8,8 +8,8 @@ from charts import FIT
 from flow import HEIGHT, LINE, WIDTH, Drawing
 
 
-def chart(data: Drawing) -> Any:
-    """Bars, bands between them, and a label beside each."""
+def chart(data: Drawing, ink: str) -> Any:
+    """Bars, bands between them, and a label beside each, in the colour of the text around."""
     low = max([HEIGHT, *(label["y"] + LINE / 2 for label in data.labels)])
     x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, WIDTH], nice=False))
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[low, 0], nice=False))
@@ -25,7 +25,7 @@ def chart(data: Drawing) -> Any:
         .mark_rect(stroke=None)
         .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=hue),
         alt.Chart(pd.DataFrame(data.labels))
-        .mark_text(align="left", baseline="middle", fontSize=12, fontWeight=600)
+        .mark_text(align="left", baseline="middle", fontSize=12, fontWeight=600, color=ink)
         .encode(x=x, y=y, text="label:N"),
     ]  # fmt: skip
     return alt.layer(*layers).properties(height=low, autosize=FIT).configure_view(stroke=None)

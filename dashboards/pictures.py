@@ -45,7 +45,12 @@ def assembled(build: Callable[[Any], Any], data: Any) -> dict[str, Any]:
     return chart
 
 
-def show(chart: Any, *, title: str, alt_text: str, name: str) -> None:
+def ink() -> str:
+    """Colour of text in the reader's theme: Streamlit leaves text within a chart black."""
+    return "#e3e9ee" if st.context.theme.type == "dark" else INK
+
+
+def show(chart: Any, *, title: str, alt_text: str, name: str, still: Any = None) -> None:
     """Draw a chart and keep it for ``offer``.
 
     Args:
@@ -53,10 +58,15 @@ def show(chart: Any, *, title: str, alt_text: str, name: str) -> None:
         title: what a picture of it is headed with.
         alt_text: the chart in words.
         name: of the file.
+        still: the same for a picture, which is light, where that differs.
     """
     spec: dict[str, Any] = chart if isinstance(chart, dict) else chart.to_dict()
     st.vega_lite_chart(spec, width="stretch", alt=alt_text)
-    st.session_state.setdefault(KEPT, {})[name] = (spec, title, alt_text)
+    st.session_state.setdefault(KEPT, {})[name] = (
+        spec if still is None else still.to_dict(),
+        title,
+        alt_text,
+    )
 
 
 def offer() -> None:

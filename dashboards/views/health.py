@@ -77,8 +77,10 @@ def ledger() -> None:
     parts = totals["conversation"], totals["message"]
     if parts[0].total():
         with st.container(key="flow"):
+            drawn = flow.drawn(*parts)
             pictures.show(
-                flow_chart.chart(flow.drawn(*parts)),
+                flow_chart.chart(drawn, pictures.ink()),
+                still=flow_chart.chart(drawn, pictures.INK),
                 title="What became of all that came in",
                 alt_text=flow.told(*parts),
                 name="outcomes",

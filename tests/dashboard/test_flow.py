@@ -52,4 +52,6 @@ def test_it_is_told_in_words():
     told = flow.told(Counter(accepted=7, quarantined=1), Counter(judged=20, judge_failed=2))
     assert "8 conversations received: 7 accepted, 1 quarantined." in told
     assert "22 replies: 20 judged, 2 judge failed." in told
-    assert flow_chart.chart(drawn(Counter(accepted=7), Counter(judged=20))).to_dict()["layer"]
+    assert flow_chart.chart(drawn(Counter(accepted=7), Counter(judged=20)), "#000").to_dict()[
+        "layer"
+    ]
