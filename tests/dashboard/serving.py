@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +69,9 @@ def until_healthy(port: int) -> None:
             return
         except OSError:
             time.sleep(0.2)
+
+
+def settled(page: Any) -> None:
+    """Wait until what was just done has been drawn: a form that is open meanwhile is lost."""
+    page.wait_for_timeout(400)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()

@@ -9,7 +9,7 @@ from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
 from tests.dashboard.sample_marts import Sample, write
 from tests.dashboard.sample_store import FIRING, HELD, JUDGE, MUTED, WARNED, write_store
-from tests.dashboard.serving import IN_CHROMIUM, serve
+from tests.dashboard.serving import IN_CHROMIUM, serve, settled
 from tests.dashboard.test_pages import HOSTILE, markup, opened, said
 
 PAGE = "views/alerts.py"
@@ -149,6 +149,7 @@ class TestInChromium:
         page.get_by_text("Type your name at the top first").wait_for()
         page.get_by_label("Your name").fill("Cy")
         page.get_by_label("Your name").press("Enter")
+        settled(page)
         card.get_by_role("button", name="Acknowledge").click()
         page.get_by_text("Acknowledged.").wait_for()
         found = kept(home, names[FIRING])
@@ -164,11 +165,13 @@ class TestInChromium:
         home, names, _ = served
         page.get_by_label("Your name").fill("Di")
         page.get_by_label("Your name").press("Enter")
+        settled(page)
         card = page.locator(f".st-key-alert-{names[WARNED]}")
         card.get_by_role("button", name="Comment").click()
         page.get_by_role("textbox", name="Comment").fill("seen <b>twice</b>")
         page.get_by_role("button", name="Add").click()
         page.get_by_text("Noted.").wait_for()
+        settled(page)
         assert kept(home, names[WARNED])["history"][-1]["note"] == "seen <b>twice</b>"
         held = page.locator(f".st-key-alert-{names[HELD]}")
         held.get_by_role("button", name="Silence").click()
@@ -181,6 +184,7 @@ class TestInChromium:
         names = served[1]
         page.get_by_label("Your name").fill("Ed")
         page.get_by_label("Your name").press("Enter")
+        settled(page)
         page.set_viewport_size({"width": 400, "height": 900})
         card = page.locator(f".st-key-alert-{names[FIRING]}")
         card.get_by_role("button", name="Resolve").click()
