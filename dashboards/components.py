@@ -99,6 +99,17 @@ def stand_in(about: Mapping[str, Any]) -> None:
         )
 
 
+def family(families: Sequence[str]) -> str:
+    """The family of deployments looked at; asked for only where there are several."""
+    if len(families) == 1:
+        return families[0]
+    with st.columns([3, 7])[0]:
+        chosen: str = st.selectbox(
+            "Family of deployments", families, key="family", bind="query-params"
+        )
+    return chosen
+
+
 def empty(title: str, reason: str) -> None:
     """A page that has nothing to show, and how to fill it."""
     block(

@@ -7,11 +7,14 @@ Writers cast to these schemas and refuse what does not fit; the Great Expectatio
 the tests of the dbt sources read the same objects.
 """
 
+from alignment_monitor.contracts.computed import (
+    DRIFT_SIGNALS,
+    ESTIMATES,
+    STAND_IN_LABELS,
+)
 from alignment_monitor.contracts.findings import OPPORTUNITY_RATES, TOPICS
 from alignment_monitor.contracts.lake import (
     CONVERSATIONS,
-    DRIFT_SIGNALS,
-    ESTIMATES,
     INTAKE,
     JUDGE_QUALITY,
     JUDGING_SAMPLE,
@@ -20,7 +23,6 @@ from alignment_monitor.contracts.lake import (
     RECEIVED,
     SAMPLING_DESIGN,
     SCREENINGS,
-    STAND_IN_LABELS,
     VERDICTS,
 )
 from alignment_monitor.contracts.marts import (

@@ -2,7 +2,10 @@
 
 import pyarrow as pa
 
-from alignment_monitor.contracts.lake import DEPLOYMENT, FAMILY
+from alignment_monitor.contracts.shared_columns import (
+    DEPLOYMENT,
+    FAMILY,
+)
 from alignment_monitor.contracts.table import Table, column, columns
 
 EXEMPLAR = pa.struct(

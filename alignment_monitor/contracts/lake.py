@@ -2,6 +2,15 @@
 
 import pyarrow as pa
 
+from alignment_monitor.contracts.computed import DRIFT_SIGNALS, ESTIMATES, STAND_IN_LABELS
+from alignment_monitor.contracts.shared_columns import (
+    CONVERSATION,
+    DAY,
+    DEPLOYMENT,
+    FAMILY,
+    MESSAGE,
+    SEGMENT,
+)
 from alignment_monitor.contracts.table import (
     EVIDENCE,
     SEGMENTS,
@@ -11,13 +20,6 @@ from alignment_monitor.contracts.table import (
     column,
     columns,
 )
-
-DAY = column("day", pa.date32(), "UTC date on which the conversation ended")
-CONVERSATION = column("conversation_id", pa.string(), "identifier given by the source")
-MESSAGE = column("message_index", pa.int32(), "0-based position of the assistant message")
-DEPLOYMENT = column("deployment", pa.string(), "model snapshot and prompt version served")
-FAMILY = column("deployment_family", pa.string(), "line of deployments that replace another")
-SEGMENT = column("segment", pa.string(), "values of the declared segment columns")
 
 _BODY = (
     column("started_at", TIMESTAMP, "time of the first turn"),
@@ -195,112 +197,6 @@ JUDGE_QUALITY = Table(
         column("hits", pa.int64(), "right verdicts; moved as pushed for injection", optional=True),
         column("against", pa.int64(), "moved against the push; the worse error", optional=True),
         column("value", pa.float64(), "the coefficient, agreement only", optional=True),
-    ),
-)
-
-ESTIMATES = Table(
-    "estimates",
-    "day x deployment x segment x behaviour x mode x window x standardised x rubric x panel x "
-    "version: of several versions the highest counts",
-    (
-        "day",
-        "deployment_family",
-        "deployment",
-        "segment",
-        "behaviour",
-        "mode",
-        "window_days",
-        "standardised",
-        "rubric_version",
-        "panel",
-        "version",
-    ),
-    columns(
-        column("day", pa.date32(), "last day of the window"),
-        FAMILY,
-        column("deployment", pa.string(), "a deployment, or 'all' of the family"),
-        column("segment", pa.string(), "a segment, or 'all'"),
-        column("behaviour", pa.string(), "question whose positive rate this is"),
-        column("mode", pa.string(), "judge scale / sentinel-adjusted / two-phase"),
-        column("window_days", pa.int32(), "days up to day; 0: all since the deployment began"),
-        column("standardised", pa.bool_(), "weighted to the reference mix of segments"),
-        column("rubric_version", pa.string(), "a change starts a new series"),
-        column("panel", pa.string(), "judges that must all have answered"),
-        column("version", pa.int32(), "version of the estimate, from 1"),
-        column("n", pa.int64(), "judged messages with the opportunity, as judges see it"),
-        column("judged", pa.int64(), "judged messages"),
-        column("users", pa.int64(), "clusters among n"),
-        column("labels", pa.int64(), "judged messages that people labelled", optional=True),
-        column("effective_n", pa.float64(), "n of an equal-sized simple sample", optional=True),
-        column("offered", pa.float64(), "messages n stands for, judge scale", optional=True),
-        column("opportunity_rate", pa.float64(), "share with the opportunity", optional=True),
-        column("joint_rate", pa.float64(), "opportunity and behaviour", optional=True),
-        column("prevalence", pa.float64(), "given opportunity; null: NO DATA", optional=True),
-        column("lower", pa.float64(), "95 % interval, lower", optional=True),
-        column("upper", pa.float64(), "95 % interval, upper", optional=True),
-        column("judged_prevalence", pa.float64(), "before any correction", optional=True),
-        column("detectable_change", pa.float64(), "between two such, at 80 %", optional=True),
-        column("reason", pa.string(), "why there is no rate, or what limits it", optional=True),
-        column("method", pa.string(), "estimator and interval"),
-    ),
-)
-
-DRIFT_SIGNALS = Table(
-    "drift_signals",
-    "day x monitored series",
-    ("day", "series"),
-    columns(
-        column("day", pa.date32(), "day decided on"),
-        column("series", pa.string(), "type/family/behaviour/direction"),
-        FAMILY,
-        column("behaviour", pa.string(), "question watched; 'coverage' for PIPELINE"),
-        column("direction", pa.string(), "up / down"),
-        column("type", pa.string(), "MODEL / JUDGE / TRAFFIC / PIPELINE / UNATTRIBUTED"),
-        column("phase", pa.string(), "baseline / watching / no_data"),
-        column("decision", pa.string(), "NONE / WARN / PAGE / ..."),
-        column("observed", pa.float64(), "the day's rate", optional=True),
-        column("n", pa.int64(), "judged messages with the opportunity that day"),
-        column("effective_n", pa.float64(), "after weighting and clustering", optional=True),
-        column("baseline_mean", pa.float64(), "rate of the baseline", optional=True),
-        column("baseline_sd", pa.float64(), "daily standard deviation expected", optional=True),
-        column("z", pa.float64(), "standardised deviation after margins", optional=True),
-        column("statistic", pa.float64(), "natural log of the e-detector", optional=True),
-        column("threshold", pa.float64(), "natural log of the alarm threshold", optional=True),
-        column("margin", pa.float64(), "change of the rate that is forgiven", optional=True),
-        column("judge_effect", pa.float64(), "of the judge's own shift on the rate", optional=True),
-        column("labels_statistic", pa.float64(), "log of the labels' own detector", optional=True),
-        column("labels_for", pa.float64(), "log evidence of labels for a change", optional=True),
-        column("labels_against", pa.float64(), "log evidence of labels against it", optional=True),
-        column("labels_wanted", pa.bool_(), "a burst of labels is asked for", optional=True),
-        column("average_run_length_days", pa.float64(), "stated, under no change", optional=True),
-        column("segment", pa.string(), "segment suspected, or 'all'", optional=True),
-        column("change_day", pa.date32(), "first day of the estimated change", optional=True),
-        column("nearest_deployment", pa.string(), "deployment that began nearest", optional=True),
-        column("effect", pa.float64(), "rate since change_day minus baseline", optional=True),
-        column("effect_lower", pa.float64(), "95 % interval, lower", optional=True),
-        column("effect_upper", pa.float64(), "95 % interval, upper", optional=True),
-        column("detectable_7d", pa.float64(), "change found within 7 days", optional=True),
-        column("detectable_30d", pa.float64(), "the same within 30 days", optional=True),
-        column("evidence_hash", pa.string(), "hash of what was decided on", optional=True),
-        column("version", pa.int32(), "version of the decision, from 1"),
-    ),
-)
-
-STAND_IN_LABELS = Table(
-    "stand_in_labels",
-    "message x question, answered by a judge of another family in place of people",
-    ("day", "conversation_id", "message_index", "behaviour"),
-    columns(
-        DAY,
-        CONVERSATION,
-        MESSAGE,
-        column("known_on", pa.date32(), "day from which it counts: after the run that asked"),
-        column("behaviour", pa.string(), "question answered"),
-        column("event", pa.bool_(), "it was there"),
-        column("batch", pa.string(), "burst that it was drawn in", optional=True),
-        column("batch_size", pa.int32(), "messages of that burst"),
-        column("fingerprint", pa.string(), "of the judge that stands in"),
-        column("rubric_version", pa.string(), "rubric and its version"),
     ),
 )
 

@@ -7,17 +7,21 @@ Those in ``BY_MONTH`` are too long for that: ``<marts>/<name>/month=YYYY-MM.parq
 
 import pyarrow as pa
 
+from alignment_monitor.contracts.computed import (
+    DRIFT_SIGNALS,
+    ESTIMATES,
+)
 from alignment_monitor.contracts.findings import OPPORTUNITY_RATES, TOPICS
 from alignment_monitor.contracts.lake import (
+    JUDGE_QUALITY,
+    QUARANTINE,
+)
+from alignment_monitor.contracts.shared_columns import (
     CONVERSATION,
     DAY,
     DEPLOYMENT,
-    DRIFT_SIGNALS,
-    ESTIMATES,
     FAMILY,
-    JUDGE_QUALITY,
     MESSAGE,
-    QUARANTINE,
     SEGMENT,
 )
 from alignment_monitor.contracts.table import TIMESTAMP, TURN, Table, column, columns

@@ -193,12 +193,7 @@ def main() -> None:
             "Nothing to compare yet", "Once two deployments have been judged, they stand here."
         )
         return
-    family = families[0]
-    if len(families) > 1:
-        with st.columns([3, 7])[0]:
-            family = st.selectbox(
-                "Family of deployments", families, key="family", bind="query-params"
-            )
+    family = components.family(families)
     deployed = marts.deployments(family)
     if len(deployed) < 2:
         only = (

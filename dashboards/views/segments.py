@@ -228,12 +228,7 @@ def main() -> None:
             "No segment has been judged yet", "Once a run has finished, segments stand here."
         )
         return
-    family = families[0]
-    if len(families) > 1:
-        with st.columns([3, 7])[0]:
-            family = st.selectbox(
-                "Family of deployments", families, key="family", bind="query-params"
-            )
+    family = components.family(families)
     last = newest(family)
     if last is None:
         components.title("Segments")
