@@ -95,15 +95,9 @@ def changes(told: Sequence[tuple[date, str]], last: date) -> list[Any]:
     """The days on which changes began: a rule, a full mark and the day."""
     if not told:
         return []
-    frame = pd.DataFrame(
-        {
-            "day": [moment(day) for day, _ in told],
-            "label": [f"since {short_day(day, last)}" for day, _ in told],
-            "statement": [text for _, text in told],
-        }
+    base, tooltip = _statements(
+        told, "change", [f"since {short_day(day, last)}" for day, _ in told]
     )
-    base = alt.Chart(frame)
-    tooltip = [alt.Tooltip("label:N", title="change"), alt.Tooltip("statement:N", title=" ")]
     return [
         base.mark_rule(color=ALARM, strokeWidth=1.6).encode(x=over_days(), tooltip=tooltip),
         base.mark_point(shape="triangle-down", color=ALARM, filled=True, size=70, opacity=1).encode(
@@ -119,15 +113,7 @@ def alarms(told: Sequence[tuple[date, str]]) -> list[Any]:
     """The days on which changes were found: a hollow mark on a thin rule."""
     if not told:
         return []
-    frame = pd.DataFrame(
-        {
-            "day": [moment(day) for day, _ in told],
-            "label": [f"found {short_day(day)}" for day, _ in told],
-            "statement": [text for _, text in told],
-        }
-    )
-    base = alt.Chart(frame)
-    tooltip = [alt.Tooltip("label:N", title="alarm"), alt.Tooltip("statement:N", title=" ")]
+    base, tooltip = _statements(told, "alarm", [f"found {short_day(day)}" for day, _ in told])
     return [
         base.mark_rule(color=ALARM, strokeWidth=1, strokeDash=[2, 3]).encode(
             x=over_days(), tooltip=tooltip
@@ -136,6 +122,21 @@ def alarms(told: Sequence[tuple[date, str]]) -> list[Any]:
             shape="triangle-down", color=ALARM, filled=False, size=60, opacity=1, strokeWidth=1.5
         ).encode(x=over_days(), y=alt.YValue(4), tooltip=tooltip),
     ]
+
+
+def _statements(
+    told: Sequence[tuple[date, str]], kind: str, labels: Sequence[str]
+) -> tuple[alt.Chart, list[alt.Tooltip]]:
+    """What was said of some days, and how it is shown beside the pointer."""
+    frame = pd.DataFrame(
+        {
+            "day": [moment(day) for day, _ in told],
+            "label": labels,
+            "statement": [text for _, text in told],
+        }
+    )
+    tooltip = [alt.Tooltip("label:N", title=kind), alt.Tooltip("statement:N", title=" ")]
+    return alt.Chart(frame), tooltip
 
 
 def _placed(
