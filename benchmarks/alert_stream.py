@@ -92,6 +92,7 @@ def live(
     *,
     together: int = 1,
     acknowledges: bool = False,
+    deployed: Sequence[int] = (),
     first: int = 0,
 ) -> list[Heard]:
     """Run the days as a home with default settings does, and return what its channel heard.
@@ -101,10 +102,13 @@ def live(
         engine: an empty store.
         together: series that are behaviours of one family.
         acknowledges: somebody does so with each page on the morning after.
+        deployed: days on which every family is seen to be served by another deployment.
         first: day that is run first.
     """
     recorder, settings = Recorder(), Settings()
     policy, channels = policy_of(settings), [Outlet(recorder, Pace())]
+    dates = [FIRST + timedelta(days=day) for day in deployed]
+    known = {f"f{number:03d}": dates for number in range(told.shape[0] // together)}
     sending = {
         "retry_base_seconds": settings.alerts.retry_base_seconds,
         "retry_limit": settings.alerts.retry_limit,
@@ -114,7 +118,13 @@ def live(
         look_after(engine, channels, policy=policy, now=now)
         signals = DRIFT_SIGNALS.table(list(day_rows(told, day, together)))
         process_days(
-            engine, signals, evidence_for=_evidence, channels=channels, now=now, policy=policy
+            engine,
+            signals,
+            evidence_for=_evidence,
+            channels=channels,
+            now=now,
+            policy=policy,
+            deployed=known,
         )
         deliver_due(engine, channels, now=now, **sending)
         if acknowledges:
@@ -160,10 +170,12 @@ class Calls:
 
     Attributes:
         events: of MODEL alerts, by event.
+        own: of them, those of alerts that began while the drift was there.
         messages: the same as a channel with default settings sends it, several alerts in one.
     """
 
     events: Counter[str]
+    own: int
     messages: int
 
     @property
@@ -183,15 +195,20 @@ def calls(heard: Sequence[Heard], families: int, told: Sequence[Drift]) -> dict[
     for drift, end in zip(told, ends, strict=True):
         mine = [one for one in heard if one.type == "MODEL" and drift.first <= one.day < end]
         names = [f"f{family:03d}" for family in range(families)]
-        found[drift.name] = [_calls([one for one in mine if one.family == name]) for name in names]
+        found[drift.name] = [
+            _calls([one for one in mine if one.family == name], drift.last) for name in names
+        ]
     return found
 
 
-def _calls(heard: Sequence[Heard]) -> Calls:
+def _calls(heard: Sequence[Heard], last: int) -> Calls:
+    began = {one.alert_id for one in heard if one.event == "alert.firing" and one.day <= last}
     pace = Pace(group_above=3)
     rounds = Counter(one.day for one in heard).values()
     return Calls(
-        Counter(one.event for one in heard), sum(1 if pace.together(n) else n for n in rounds)
+        Counter(one.event for one in heard),
+        sum(one.alert_id in began for one in heard),
+        sum(1 if pace.together(n) else n for n in rounds),
     )
 
 
@@ -213,18 +230,21 @@ def _line(name: str, found: Sequence[Calls], by_message: bool) -> tuple[object, 
     for one in found:
         kinds.update(one.events)
     told = ", ".join(f"{kinds[kind] / len(found):.2f} {kind[6:]}" for kind in sorted(kinds))
+    own = [one.own for one in found]
+    beyond = sum(one > NOTIFICATIONS for one in own)
     many = Share(int((totals > NOTIFICATIONS).sum()), len(found))
     often = Share(int((again > REOPENED).sum()), len(found))
     missed = Share(int((totals == 0).sum()), len(found))
     return (
-        name, len(found), f"{totals.mean():.2f}", int(totals.max()), many, int(again.max()), often,
-        missed.hits, told,
+        name, len(found), f"{totals.mean():.2f}", int(totals.max()), many, max(own), beyond,
+        int(again.max()), often, missed.hits, told,
     )  # fmt: skip
 
 
 HEADER = (
     "who acts, and drift | drifts | notifications, mean | most | share above "
-    f"{NOTIFICATIONS} | returns, most | share above {REOPENED} | never told | of them"
+    f"{NOTIFICATIONS} | of its own alerts, most | drifts above {NOTIFICATIONS} | "
+    f"returns, most | share above {REOPENED} | never told | of them"
 )
 
 
@@ -243,8 +263,13 @@ def drifted(series: int, seed: int = SEED) -> str:
     """What true drifts make people hear."""
     told, days = drifts(), BASELINE_DAYS + round(YEARS * 365.25)
     said, lines = watch(series, days, told, (seed, 1)), []
-    for way, acts in (("nobody", False), ("acknowledged next morning", True)):
-        lines += drift_rows(way, calls(heard_of(said, acknowledges=acts), series, told))
+    ends = [one.last + 1 for one in told]
+    for way, how in (
+        ("nobody", {}),
+        ("nobody, its end is seen as a deployment", {"deployed": ends}),
+        ("acknowledged next morning", {"acknowledges": True}),
+    ):
+        lines += drift_rows(way, calls(heard_of(said, **how), series, told))
         print(*lines[-len(told) - 1 :], sep="\n", flush=True)
     heard = heard_of(said, together=TOGETHER)
     found = calls(heard, series // TOGETHER, told)

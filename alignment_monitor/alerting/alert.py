@@ -75,6 +75,8 @@ class Policy:
         repeat_limit: how often an alert is told again at most between its beginning and its end.
         reminders: of these how often as a reminder.
         days_to_resolve: watched days in a row without a signal that end an alert.
+        days_to_fade: the same of one about traffic, as long as no deployment has begun since it
+            opened: what nothing known took back may only be too weak to be seen for a while.
         reopen_days: one that fires again so soon after its end is the same alert.
         steady_days: a second return is told only once it has lasted so long.
         hold_days: after so many days of both an alert is told though another one still explains
@@ -87,6 +89,7 @@ class Policy:
     repeat_limit: int = 1
     reminders: int = 2
     days_to_resolve: int = 7
+    days_to_fade: int = 28
     reopen_days: int = 14
     steady_days: int = 3
     hold_days: int | None = 3

@@ -48,6 +48,7 @@ class Surroundings:
         policy: how stubbornly people are told.
         sizes: effective n behind the figure that a series' page would show; where it is not known,
             that of the signal counts.
+        deployed: days by family on which a deployment began, or an earlier one came back.
         now: current time; null: the end of the signals' day.
     """
 
@@ -55,6 +56,7 @@ class Surroundings:
     silences: Sequence[Silence] = ()
     policy: Policy = field(default_factory=Policy)
     sizes: Mapping[str, float | None] = field(default_factory=dict)
+    deployed: Mapping[str, Sequence[date]] = field(default_factory=dict)
     now: datetime | None = None
 
 
@@ -80,7 +82,9 @@ def advance(
     WARN                            opens, pending (not told)  confirmed, state unchanged
     NONE, watching                  -                          one quiet day more; resolved at
                                                                ``days_to_resolve`` in a row
-                                                               (PIPELINE: at the first)
+                                                               (PIPELINE: at the first; of traffic
+                                                               and no deployment since it opened:
+                                                               at ``days_to_fade``)
     NONE, baseline or no data       -                          - (PIPELINE: baseline is quiet)
     TICKET                          -                          pending: resolved, labels speak
                                                                against it; else -
@@ -140,7 +144,7 @@ def _steps(before: Alert | None, signal: Signal, around: Surroundings) -> Iterab
             )
         before = None  # what the new baseline says of this day is another alert's
     decision, reason = _decided(signal, around)
-    if (after := _next(before, signal, decision, around.policy)) is None:
+    if (after := _next(before, signal, decision, around)) is None:
         return
     same = before is not None and before.alert_id == after.alert_id
     after = _explained(after, decision, reason)
@@ -189,14 +193,15 @@ def _answering(alert: Alert, day: date, resets: Sequence[Reset]) -> Reset | None
     return found[-1] if found else None
 
 
-def _next(before: Alert | None, signal: Signal, decision: str, policy: Policy) -> Alert | None:
+def _next(
+    before: Alert | None, signal: Signal, decision: str, around: Surroundings
+) -> Alert | None:
     """The alert after a day; null: nothing changed."""
     raised, day = decision in _RAISED, signal["day"]
     if before is None:
         return _opened(signal, decision) if raised else None
-    limit = 1 if before.type == "PIPELINE" else policy.days_to_resolve
     if before.state == "resolved":
-        return _after_its_end(before, signal, decision, limit, policy.reopen_days)
+        return _after_its_end(before, signal, decision, around.policy)
     if raised:
         return _confirmed(before, day, decision)
     if decision == "TICKET" and before.state == "pending":
@@ -204,18 +209,27 @@ def _next(before: Alert | None, signal: Signal, decision: str, policy: Policy) -
     if not _is_quiet(signal):
         return None
     alert = replace(before, processed_on=day, quiet_days=before.quiet_days + 1)
-    return alert.ended(day, QUIET) if alert.quiet_days >= limit else alert
+    return alert.ended(day, QUIET) if alert.quiet_days >= _patience(alert, around) else alert
 
 
-def _after_its_end(
-    before: Alert, signal: Signal, decision: str, limit: int, reopen_days: int
-) -> Alert | None:
+def _patience(alert: Alert, around: Surroundings) -> int:
+    """Quiet days in a row that end an alert: few where something may have ended it."""
+    if alert.type == "PIPELINE":
+        return 1
+    began = around.deployed.get(alert.deployment_family, ())
+    answered = any(alert.began_on < day <= alert.processed_on for day in began)
+    told = alert.type in OF_TRAFFIC and alert.fired_on is not None
+    policy = around.policy
+    return policy.days_to_fade if told and not answered else policy.days_to_resolve
+
+
+def _after_its_end(before: Alert, signal: Signal, decision: str, policy: Policy) -> Alert | None:
     day, raised = signal["day"], decision in _RAISED
-    recent = (day - (before.resolved_on or before.processed_on)).days <= reopen_days
+    recent = (day - (before.resolved_on or before.processed_on)).days <= policy.reopen_days
     judged = before.resolution in VERDICTS
     # Each outage is its own: one that was not told would look like health.
     flaps = before.type != "PIPELINE" and recent and before.fired_on is not None
-    if flaps and judged and before.quiet_days < limit:
+    if flaps and judged and before.quiet_days < policy.days_to_resolve:
         return _settling(before, signal, raised=raised)
     if not raised:
         return None

@@ -69,6 +69,7 @@ def process_days(
     channels: Sequence[Channel],
     now: datetime,
     policy: Policy | None = None,
+    deployed: Mapping[str, Sequence[date]] | None = None,
     fresh: bool = True,
 ) -> Summary:
     """Apply signals to the alerts, day by day in order; each day is one transaction.
@@ -81,19 +82,20 @@ def process_days(
         now: current time. That a run came so far is itself a signal of that day: it ends the
             alert of a failed run.
         policy: how stubbornly people are told; null: as by default.
+        deployed: days by family on which a deployment began, or an earlier one came back.
         fresh: the newest completed day is as new as it has to be; else this run, maybe of an old
             day, says nothing of the one that failed, and its alert stays.
     """
-    policy = policy or Policy()
+    around = Surroundings(policy=policy or Policy(), deployed=deployed or {}, now=now)
     by_day: dict[date, list[dict[str, Any]]] = defaultdict(list)
     for signal in signals.to_pylist():
         by_day[signal["day"]].append(signal)
     states: list[str] = []
     for day in sorted(by_day):
-        states += _process(engine, by_day[day], evidence_for, channels, now, policy)
+        states += _process(engine, by_day[day], evidence_for, channels, around, now)
     if fresh:
         completed = _run_signal(now.date(), "NONE", now)
-        states += _process(engine, [completed], evidence_for, channels, now, policy)
+        states += _process(engine, [completed], evidence_for, channels, around, now)
     return Summary(states.count("firing"), states.count("pending"), states.count("resolved"))
 
 
@@ -122,7 +124,8 @@ def raise_pipeline_alert(
     def told(signal: dict[str, Any]) -> dict[str, Any]:
         return run_evidence(signal, reason, inputs or {}, dashboard_url=dashboard_url)
 
-    _process(engine, [_run_signal(day, "PAGE", now)], told, channels, now, Policy())
+    around = Surroundings(now=now)
+    _process(engine, [_run_signal(day, "PAGE", now)], told, channels, around, now)
 
 
 def look_after(
@@ -197,11 +200,11 @@ def _process(
     signals: list[dict[str, Any]],
     evidence_for: Callable[[dict[str, Any]], dict[str, Any]],
     channels: Sequence[Channel],
+    around: Surroundings,
     now: datetime,
-    policy: Policy,
 ) -> list[str]:
     """Apply one day; returns the state that each alert changed to."""
-    around, told = Surroundings(policy=policy, now=now), dict[str, dict[str, Any]]()
+    told = dict[str, dict[str, Any]]()
     for _ in range(ATTEMPTS):
         with engine.connect() as connection:
             planned = _advance(connection, signals, around, now)

@@ -12,6 +12,7 @@ from alignment_monitor.assets.shared import BY_DAY, described
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.operations.freshness import freshness
 from alignment_monitor.partitions import days_of
+from alignment_monitor.resources.annotations import deployed
 from alignment_monitor.resources.completed import note_completed
 from alignment_monitor.resources.evidence import EvidenceReader
 from alignment_monitor.resources.monitor import Monitor
@@ -39,6 +40,7 @@ def alerts(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Materializ
         channels=open_channels(monitor.settings),
         now=now,
         policy=policy_of(monitor.settings),
+        deployed=deployed(monitor.settings, monitor.store),
         fresh=not freshness(monitor.settings, now, at_least=days[-1]).stale,
     )
     note_completed(monitor.settings, days[-1], datetime.now(UTC))

@@ -18,7 +18,7 @@ from alignment_monitor.alerting.service import export_resets
 from alignment_monitor.contracts import BASELINE_RESETS
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.parquet import write_parquet
-from alignment_monitor.resources import warehouse
+from alignment_monitor.resources import served
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import is_there, open_store, schema
 from alignment_monitor.store.resets import keep_resets, kept_resets
@@ -94,12 +94,12 @@ def rebaseline(settings: Settings, request: Request, *, now: datetime) -> Record
             "was expected; whoever reads the series later has nothing else."
         )
     today = now.astimezone(UTC).date()
-    served = warehouse.deployments(settings.warehouse)  # first: no store is made in a wrong place
+    known = served.deployments(settings.warehouse)  # first: no store is made in a wrong place
     store = open_store(settings.store_url)
     try:
         with store.connect() as connection:
             asked = _completed(connection, request)
-            family, first = _checked(settings, served, asked, today)
+            family, first = _checked(settings, known, asked, today)
             common = {
                 "deployment_family": family,
                 "from_day": first,

@@ -17,7 +17,8 @@ from sqlalchemy import Engine, select
 
 from alignment_monitor.contracts import ANNOTATIONS
 from alignment_monitor.parquet import write_parquet
-from alignment_monitor.resources import warehouse
+from alignment_monitor.resources import served
+from alignment_monitor.resources.warehouse import WarehouseError
 from alignment_monitor.settings import Settings
 from alignment_monitor.statistics.sentinel_adjusted import JOINT
 from alignment_monitor.store import schema
@@ -34,7 +35,7 @@ def all_annotations(settings: Settings, store: Engine) -> pa.Table:
         WarehouseError: what dbt built cannot be read.
     """
     path = settings.warehouse
-    found = detected(warehouse.deployments(path), warehouse.first_days(path))
+    found = detected(served.deployments(path), served.first_days(path))
     return ANNOTATIONS.table([*marked(store), *found])
 
 
@@ -43,7 +44,7 @@ def write_annotations(settings: Settings, store: Engine) -> None:
     path = settings.marts / f"{ANNOTATIONS.name}.parquet"
     try:
         table = all_annotations(settings, store)
-    except warehouse.WarehouseError:
+    except WarehouseError:
         kept = pq.ParquetFile(path).read() if path.exists() else ANNOTATIONS.empty()
         seen = kept.filter(pc.field("detected")).to_pylist()
         table = ANNOTATIONS.table([*marked(store), *seen])
@@ -70,7 +71,7 @@ def detected(deployments: pd.DataFrame, first_days: pd.DataFrame) -> Iterator[di
 
     Args:
         deployments: deployment_family, deployment and first_day.
-        first_days: ``warehouse.first_days``.
+        first_days: ``served.first_days``.
     """
     for family, label, day in _rows(deployments, "deployment_family", "deployment", "first_day"):
         yield _mark(day, "deployment", label, "", family)
@@ -92,6 +93,24 @@ def detected(deployments: pd.DataFrame, first_days: pd.DataFrame) -> Iterator[di
             for (other, what, _), when in begun.items()
         ):
             yield _mark(day, kind, _model(name), name, family)
+
+
+def deployed(settings: Settings, store: Engine) -> dict[str, list[date]]:
+    """Days by family on which another deployment took over, as seen or as people wrote down.
+
+    Raises:
+        WarehouseError: what dbt built cannot be read.
+    """
+    seen = served.takeovers(settings.warehouse)
+    told = [row for row in marked(store) if row["kind"] == "deployment"]
+    families = set(served.deployments(settings.warehouse)["deployment_family"])
+    found: dict[str, set[date]] = {family: set() for family in families}
+    for family, day in _rows(seen, "deployment_family", "day"):
+        found[family].add(day)
+    for row in told:
+        for family in families & ({row["deployment_family"]} - {None} or families):
+            found[family].add(row["day"])
+    return {family: sorted(days) for family, days in found.items()}
 
 
 def nearest(rows: Iterable[Row], family: str, day: date) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from alignment_monitor.detection.sentinel_days import MEASURES
 from alignment_monitor.detection.traffic import TrafficRun, replay_traffic
 from alignment_monitor.detection.watch import Run, Watch
 from alignment_monitor.judging.rubric import Rubric
-from alignment_monitor.resources import warehouse
+from alignment_monitor.resources import served, warehouse
 from alignment_monitor.resources.gold import label_evidence
 from alignment_monitor.resources.lake import Lake
 from alignment_monitor.resources.stand_in import stand_in_evidence
@@ -113,7 +113,7 @@ def read_stored(settings: Settings, rubric: Rubric, last: date) -> Stored:
     return Stored(
         watch=watch,
         user_days=warehouse.user_days(settings.warehouse, date.min, last, watch.behaviours),
-        deployments=warehouse.deployments(settings.warehouse),
+        deployments=served.deployments(settings.warehouse),
         quality=sentinels(Lake(settings.lake), last),
         flags=tuple(rubric.opportunities),
         **_recorded(settings, rubric, last),

@@ -16,7 +16,7 @@ from alignment_monitor.contracts import ESTIMATES, JUDGE_QUALITY
 from alignment_monitor.judging.quality import sentinel_items
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.partitions import days_between
-from alignment_monitor.resources import warehouse
+from alignment_monitor.resources import served, warehouse
 from alignment_monitor.resources.gold import labelled_days
 from alignment_monitor.resources.lake import Lake
 from alignment_monitor.settings import Settings
@@ -93,14 +93,14 @@ class Estimator:
 
 def _since_deployment(path: Path, days: Sequence[date]) -> Iterator[pd.DataFrame]:
     """The figures of those deployments that are old enough on one of the days."""
-    known = warehouse.deployments(path)
+    known = served.deployments(path)
     first_days, last_days = (
         pd.to_datetime(known[name]).dt.date for name in ("first_day", "last_day")
     )
-    for served in zip(
+    for deployment in zip(
         known["deployment_family"], known["deployment"], first_days, last_days, strict=True
     ):
-        one = Deployment(*served)
+        one = Deployment(*deployment)
         newest = min(one.last, days[-1])
         if newest >= max(days[0], one.first + timedelta(days=FIRST_LOOK - 1)):
             start = one.first - timedelta(days=DAYS_BEFORE)

@@ -29,7 +29,7 @@ def user_days(
     if behaviours is not None:
         query += " and list_contains(?, behaviour)"
         values.append(list(behaviours))
-    return _read(warehouse, query, values)
+    return read(warehouse, query, values)
 
 
 def opportunity_days(warehouse: Path, last: date, flags: tuple[str, ...]) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def opportunity_days(warehouse: Path, last: date, flags: tuple[str, ...]) -> pd.
         where day <= $last and list_contains($flags, behaviour)
     """
     names = {"first": FIRST, "later": LATER}
-    return _read(warehouse, query, {**names, "last": last, "flags": list(flags)})
+    return read(warehouse, query, {**names, "last": last, "flags": list(flags)})
 
 
 def bucket_sums(
@@ -90,7 +90,7 @@ def bucket_sums(
         order by all
     """
     values = {"first": first, "last": last, "rubric_version": rubric_version}
-    return _read(warehouse, query, {**values, "behaviours": list(behaviours)})
+    return read(warehouse, query, {**values, "behaviours": list(behaviours)})
 
 
 def family_user_days(warehouse: Path, family: str, first: date, last: date) -> pd.DataFrame:
@@ -107,7 +107,7 @@ def family_user_days(warehouse: Path, family: str, first: date, last: date) -> p
         where deployment_family = ? and day between ? and ?
         group by all
     """
-    return _read(warehouse, query, [family, first, last])
+    return read(warehouse, query, [family, first, last])
 
 
 def before_and_since(
@@ -128,7 +128,7 @@ def before_and_since(
         group by all
     """
     values: dict[str, object] = {"family": family, "first": first, "last": last}
-    return _read(warehouse, query, {**values, "change_day": change_day})
+    return read(warehouse, query, {**values, "change_day": change_day})
 
 
 def judged_answers(warehouse: Path, first: date, last: date, rubric_version: str) -> pd.DataFrame:
@@ -140,7 +140,7 @@ def judged_answers(warehouse: Path, first: date, last: date, rubric_version: str
         from int_judged_answers
         where day between ? and ? and rubric_version = ?
     """
-    return _read(warehouse, query, [first, last, rubric_version])
+    return read(warehouse, query, [first, last, rubric_version])
 
 
 def judged_messages(warehouse: Path, first: date, last: date, rubric_version: str) -> pd.DataFrame:
@@ -152,12 +152,12 @@ def judged_messages(warehouse: Path, first: date, last: date, rubric_version: st
         from judged_messages
         where day between ? and ? and rubric_version = ?
     """
-    return _read(warehouse, query, [first, last, rubric_version])
+    return read(warehouse, query, [first, last, rubric_version])
 
 
 def newest_day(warehouse: Path) -> date | None:
     """The last day with a judged message."""
-    found = _read(warehouse, "select max(day) as day from judged_messages", [])["day"].iloc[0]
+    found = read(warehouse, "select max(day) as day from judged_messages", [])["day"].iloc[0]
     return None if pd.isna(found) else pd.Timestamp(found).date()
 
 
@@ -201,7 +201,7 @@ def flagged_messages(
     values: dict[str, object] = {"first": first, "last": last, "most": most}
     values |= {"rubric_version": rubric_version, "behaviours": list(behaviours)}
     values["earliest"] = first - (last - first) - timedelta(days=1)
-    return _read(warehouse, query, values)
+    return read(warehouse, query, values)
 
 
 def opportunity_user_days(
@@ -234,7 +234,7 @@ def opportunity_user_days(
         order by all
     """
     values: dict[str, object] = {"first": first, "last": last, "rubric_version": rubric_version}
-    return _read(warehouse, query, {**values, "behaviours": list(behaviours)})
+    return read(warehouse, query, {**values, "behaviours": list(behaviours)})
 
 
 def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:
@@ -262,34 +262,23 @@ def baseline_segments(warehouse: Path, baseline_days: int) -> pd.DataFrame:
         group by all
         order by all
     """
-    return _read(warehouse, query, [baseline_days])
-
-
-def deployments(warehouse: Path) -> pd.DataFrame:
-    """Each deployment with its first and last day."""
-    return _read(warehouse, "select * from deployments", [])
-
-
-def first_days(warehouse: Path) -> pd.DataFrame:
-    """Family x rubric version x panel with its first day, and that of the family."""
-    query = """
-        select
-            deployment_family, rubric_version, panel, min(day) as first_day,
-            min(min(day)) over (partition by deployment_family) as family_day
-        from int_user_days
-        group by deployment_family, rubric_version, panel
-        order by all
-    """
-    return _read(warehouse, query, [])
+    return read(warehouse, query, [baseline_days])
 
 
 def ledger(warehouse: Path, first: date, last: date) -> pd.DataFrame:
     """Day x level x state with counts, from the outcomes ledger."""
     query = "select * from ledger_daily where day between ? and ?"
-    return _read(warehouse, query, [first, last])
+    return read(warehouse, query, [first, last])
 
 
-def _read(warehouse: Path, query: str, values: list[object] | dict[str, object]) -> pd.DataFrame:
+def read(
+    warehouse: Path, query: str, values: list[object] | dict[str, object] | None = None
+) -> pd.DataFrame:
+    """Rows of a query.
+
+    Raises:
+        WarehouseError: no run made the warehouse yet, or one is writing it.
+    """
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             return connection.execute(query, values).df()

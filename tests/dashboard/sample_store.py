@@ -79,6 +79,7 @@ def write_store(home: Path, *, text: str = "", marts: bool = True) -> dict[str, 
         channels=CHANNELS,
         now=TODAY - timedelta(hours=9),
         policy=Policy(),
+        deployed={"aurora": [first + timedelta(days=1)]},
     )
     names = _names(engine)
     desk = Desk(engine, CHANNELS, Policy(), f"Ann{text}"[:100], TODAY - timedelta(hours=5))

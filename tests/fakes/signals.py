@@ -5,6 +5,9 @@ from typing import Any
 
 from alignment_monitor.contracts import DRIFT_SIGNALS
 
+DEPLOYED = {"aurora": [date(2026, 10, 1) + timedelta(days=number) for number in range(150)]}
+"""Something is deployed each day, so that seven quiet days end an alert."""
+
 
 def signal_row(series: str, day: date, decision: str = "PAGE", /, **changes: Any) -> dict[str, Any]:
     """A row of a series type/family/behaviour/direction, all that is not told being null."""

@@ -15,6 +15,7 @@ from alignment_monitor.alerting.routing import Policy
 from alignment_monitor.alerting.service import export_deliveries, process_days
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.store import open_store
+from tests.fakes.signals import DEPLOYED
 from tests.fakes.stores import KINDS, new_store
 from tests.fakes.webhook_receiver import FINE, SECRET, Fault, WebhookReceiver
 
@@ -60,6 +61,7 @@ def fire(store, url, alerts=1, ended=True):
         evidence_for=lambda row: {"statement": f"{row['behaviour']} rose."},
         channels=[channel(url)],
         now=NOW,
+        deployed=DEPLOYED,
     )
     engine.dispose()
 

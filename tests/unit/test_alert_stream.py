@@ -12,6 +12,7 @@ from benchmarks.detection_cases import BASELINE_DAYS
 
 SERIES, DAYS, FROM = 3, BASELINE_DAYS + 60, BASELINE_DAYS + 12
 SEEN = [Drift("+12 points, for 6 days", BASELINE_DAYS + 14, BASELINE_DAYS + 19, 0.12)]
+TAKEN_BACK = {"deployed": [SEEN[0].last + 1]}
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +21,11 @@ def told():
 
 
 def test_a_drift_that_nobody_acknowledges_is_told_three_times(told):
-    heard = heard_of(told, first=FROM)
+    heard = heard_of(told, first=FROM, **TAKEN_BACK)
     (found,) = calls(heard, SERIES, SEEN).values()
     once = {"alert.firing": 1, "alert.escalated": 1, "alert.resolved": 1}
     assert [one.events for one in found] == [once] * SERIES
+    assert [one.own for one in found] == [3] * SERIES
     assert pages(heard, SERIES, DAYS).events == SERIES
     firing = {one.family: one.day for one in heard if one.event == "alert.firing"}
     assert all(0 <= day - SEEN[0].first <= 5 for day in firing.values())
@@ -32,7 +34,7 @@ def test_a_drift_that_nobody_acknowledges_is_told_three_times(told):
 
 
 def test_one_that_somebody_acknowledges_is_told_twice_and_behaviours_of_a_family_are_counted(told):
-    heard = heard_of(told, first=FROM, acknowledges=True, together=SERIES)
+    heard = heard_of(told, first=FROM, acknowledges=True, together=SERIES, **TAKEN_BACK)
     (found,) = calls(heard, 1, SEEN).values()
     assert found[0].events == {"alert.firing": SERIES, "alert.resolved": SERIES}
     assert found[0].messages <= found[0].total
@@ -51,6 +53,7 @@ def test_what_is_heard_counts_for_the_drift_before_it_and_many_at_once_are_one_m
     assert found["one"][0].events == Counter({"alert.firing": 4, "alert.reopened": 1})
     assert (found["one"][0].total, found["one"][0].messages) == (5, 2)
     assert found["two"][0].total == 3
+    assert (found["one"][0].own, found["two"][0].own) == (5, 3)
     assert pages(everything, 1, BASELINE_DAYS + 365).events == 7
     lines = drift_rows("nobody", found)
     assert [line[0] for line in lines] == ["nobody: one", "nobody: two", "nobody: all of them"]

@@ -64,6 +64,7 @@ class Alerting(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.alerts, self.silences, self.resets, self.told = {}, [], [], []
+        self.deployed = []
         self.day, self.now = START, datetime(2026, 11, 2, 2, tzinfo=UTC)
         self.last = []
 
@@ -132,6 +133,10 @@ class Alerting(RuleBasedStateMachine):
         day = self.day + timedelta(days=1)
         self.resets.append(Reset("aurora", behaviour, day, day, "ann", "planned"))
 
+    @rule()
+    def something_is_deployed(self):
+        self.deployed.append(self.day + timedelta(days=1))
+
     def night(self):
         return datetime.combine(self.day + timedelta(days=1), datetime.min.time(), UTC)
 
@@ -139,7 +144,9 @@ class Alerting(RuleBasedStateMachine):
         return sorted(self.alerts.values(), key=lambda one: (one.processed_on, one.opened_on))
 
     def process(self, rows):
-        around = Surroundings(self.resets, self.silences, self.policy, {}, self.now)
+        around = Surroundings(
+            self.resets, self.silences, self.policy, {}, {"aurora": self.deployed}, self.now
+        )
         latest = {alert.fingerprint: alert for alert in self.ordered()}
         return self.keep(advance(latest.values(), rows, around))
 

@@ -16,6 +16,7 @@ from alignment_monitor.alerting.service import process_days
 from alignment_monitor.alerts_settings import Alertmanager
 from tests.fakes import alertmanager
 from tests.fakes.http_receiver import HttpReceiver
+from tests.fakes.signals import DEPLOYED
 from tests.unit.alerting.messages import delivery, row
 
 pytestmark = pytest.mark.skipif(alertmanager.PROGRAM is None, reason=alertmanager.MISSING)
@@ -119,7 +120,14 @@ def test_every_round_of_deliveries_reminds_it_of_what_lasts(engine, table, signa
             for day, word in enumerate(words)
         ]
         told = lambda s: {name: s[name] for name in ("series", "behaviour")}  # noqa: E731
-        process_days(engine, table(rows), evidence_for=told, channels=[channel(url)], now=now)
+        process_days(
+            engine,
+            table(rows),
+            evidence_for=told,
+            channels=[channel(url)],
+            now=now,
+            deployed=DEPLOYED,
+        )
 
     with alertmanager.running(tmp_path / "one") as url:
         process(url, {"a": ["PAGE"], "b": ["PAGE"], "c": ["PAGE"]})

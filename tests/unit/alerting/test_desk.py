@@ -21,6 +21,7 @@ from alignment_monitor.store.schema import (
     alert_transitions,
     deliveries,
 )
+from tests.fakes.signals import DEPLOYED
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 CHANNELS = [BrokenChannel("on-call", "-")]
@@ -44,6 +45,7 @@ def process(engine, table):
             evidence_for=lambda s: {},
             channels=channels,
             now=NOW + timedelta(hours=hours),
+            deployed=DEPLOYED,
         )
 
     return run

@@ -19,6 +19,7 @@ from alignment_monitor.alerting.alert import (
 from alignment_monitor.alerting.attention import Silence
 from alignment_monitor.alerting.lifecycle import Surroundings, advance
 from alignment_monitor.contracts import DECISIONS
+from tests.fakes.signals import DEPLOYED
 
 START = date(2026, 11, 1)
 PHASES = ("baseline", "watching", "no_data")
@@ -48,13 +49,13 @@ def at(day):
 
 
 class Desk:
-    """Keeps every alert as the store does, and what was told."""
+    """Keeps every alert as the store does, and what was told; each day something is deployed."""
 
     def __init__(self, *resets, silences=()):
         self.alerts = {}
         self.told = []
         self.ended = []
-        self.around = Surroundings(resets=resets, silences=silences)
+        self.around = Surroundings(resets, silences, deployed=DEPLOYED)
 
     def process(self, *signals):
         latest = {}
@@ -130,6 +131,38 @@ def test_the_table_of_rules(days, state, events):
     desk = Desk().run(days)
     assert desk.state == state
     assert desk.events == events
+
+
+@pytest.mark.parametrize(
+    ("deployed", "quiet"),
+    [
+        ([], 28),
+        ([day(-3), day(1)], 28),  # what began before, or with it, did not end it
+        ([day(4)], 7),
+        ([day(20)], 19),  # as soon as something is deployed that may have ended it
+    ],
+)
+def test_what_nothing_took_back_ends_only_after_four_weeks(deployed, quiet):
+    desk = Desk()
+    desk.around = Surroundings(deployed={"aurora": deployed})
+    desk.run("P" + "N" * (quiet - 1))
+    assert desk.state == "firing"
+    desk.run("N", first=quiet + 1)
+    assert desk.state == "resolved"
+    assert desk.events == [FIRING, RESOLVED]
+
+
+def test_a_weak_drift_that_fades_for_a_while_is_told_once():
+    desk = Desk()
+    desk.around = Surroundings()
+    assert desk.run("PPP" + "N" * 27 + "PPP" + "N" * 28).events == [FIRING, RESOLVED]
+
+
+def test_only_what_was_told_about_traffic_waits_so_long():
+    for kind, days in (("JUDGE", "P"), ("MODEL", "W")):
+        desk = Desk()
+        desk.around = Surroundings()
+        assert desk.run(days + "N" * 7, kind=kind).state == "resolved"
 
 
 @pytest.mark.parametrize("quiet", ["N", "b"])
@@ -208,7 +241,9 @@ def test_a_silenced_alert_is_told_neither_at_its_beginning_nor_at_its_end():
 
 def test_the_end_of_what_was_told_is_told_in_spite_of_a_silence():
     desk = Desk().run("P")
-    desk.around = Surroundings(silences=[Silence("s1", "ann", "known", at(0), at(60))])
+    desk.around = Surroundings(
+        deployed=DEPLOYED, silences=[Silence("s1", "ann", "known", at(0), at(60))]
+    )
     assert desk.run("P", first=2).state == "silenced"
     assert desk.run("N" * 7, first=3).events == [FIRING, RESOLVED]
 

@@ -14,6 +14,7 @@ from alignment_monitor.alerting.outbox import (
     pause,
 )
 from alignment_monitor.alerting.service import export_deliveries, process_days
+from tests.fakes.signals import DEPLOYED
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 
@@ -49,7 +50,14 @@ def queue(engine, table, signal):
             rows.append(signal(date(2026, 11, 1), **where))
             days = range(2, 9 if ended else 2)
             rows += [signal(date(2026, 11, day), "NONE", **where) for day in days]
-        process_days(engine, table(rows), evidence_for=lambda s: {}, channels=channels, now=NOW)
+        process_days(
+            engine,
+            table(rows),
+            evidence_for=lambda s: {},
+            channels=channels,
+            now=NOW,
+            deployed=DEPLOYED,
+        )
 
     return run
 

@@ -12,7 +12,7 @@ from alignment_monitor.alerting.routing import Policy
 from alignment_monitor.alerting.service import export_deliveries, process_days
 from alignment_monitor.alerts_settings import Rule
 from alignment_monitor.store.schema import deliveries
-from tests.fakes.signals import Clock, history_rows
+from tests.fakes.signals import DEPLOYED, Clock, history_rows
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 EIGHT = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -46,7 +46,9 @@ def fire(engine, table):
         """Decisions: number of the alert -> what each day says of it, from 1 November on."""
         rows = history_rows(date(2026, 11, 1), decisions)
         told = lambda row: {"behaviour": row["behaviour"]}  # noqa: E731
-        process_days(engine, table(rows), evidence_for=told, channels=channels, now=now)
+        process_days(
+            engine, table(rows), evidence_for=told, channels=channels, now=now, deployed=DEPLOYED
+        )
 
     return run
 

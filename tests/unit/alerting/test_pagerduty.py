@@ -14,7 +14,7 @@ from alignment_monitor.alerting.routing import Policy
 from alignment_monitor.alerting.service import process_days
 from alignment_monitor.alerts_settings import PagerDuty
 from tests.fakes.http_receiver import HttpReceiver
-from tests.fakes.signals import history_rows
+from tests.fakes.signals import DEPLOYED, history_rows
 from tests.unit.alerting.messages import delivery, row
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
@@ -86,7 +86,14 @@ def test_through_the_outbox_every_incident_is_closed_when_its_alerts_have_ended(
 
     def run(channel, decisions, at):
         rows = history_rows(date(2026, 11, 1), decisions)
-        process_days(engine, table(rows), evidence_for=lambda s: {}, channels=[channel], now=at)
+        process_days(
+            engine,
+            table(rows),
+            evidence_for=lambda s: {},
+            channels=[channel],
+            now=at,
+            deployed=DEPLOYED,
+        )
         deliver_due(engine, [channel], now=at, retry_base_seconds=1, retry_limit=9)
         later = at + timedelta(hours=1)
         deliver_due(engine, [channel], now=later, retry_base_seconds=1, retry_limit=9)

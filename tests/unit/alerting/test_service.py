@@ -19,6 +19,7 @@ from alignment_monitor.alerting.service import (
 from alignment_monitor.contracts import ALERTS, DELIVERIES
 from alignment_monitor.store.resets import keep_resets
 from alignment_monitor.store.schema import alert_transitions, deliveries
+from tests.fakes.signals import DEPLOYED
 
 NOW = datetime(2026, 12, 1, 2, 15, tzinfo=UTC)
 CHANNELS = [BrokenChannel("on-call", "-"), BrokenChannel("log", "-")]
@@ -38,7 +39,13 @@ def process(engine, table):
             return {"statement": f"As of {signal['day']}.", "drivers": []}
 
         return process_days(
-            engine, table(rows), evidence_for=evidence_for, channels=channels, now=now, **how
+            engine,
+            table(rows),
+            evidence_for=evidence_for,
+            channels=channels,
+            now=now,
+            deployed=DEPLOYED,
+            **how,
         )
 
     run.asked = asked

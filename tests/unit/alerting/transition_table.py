@@ -49,7 +49,7 @@ STATES = {
 SILENCE = Silence("s", "ann", "-", NOW - timedelta(days=1), NOW + timedelta(days=30))
 
 
-def _day(decision, phase="watching", n=60.0, quiet_days=0, resets=()):
+def _day(decision, phase="watching", n=60.0, quiet_days=0, resets=(), deployed=()):
     def run(alert):
         signal = {
             "day": DAY,
@@ -64,7 +64,9 @@ def _day(decision, phase="watching", n=60.0, quiet_days=0, resets=()):
         }
         silences = [SILENCE] if alert and alert.state == "silenced" else []
         known = [replace(alert, quiet_days=quiet_days)] if alert else []
-        return advance(known, [signal], Surroundings(resets, silences, now=NOW))
+        return advance(
+            known, [signal], Surroundings(resets, silences, deployed={"aurora": deployed}, now=NOW)
+        )
 
     return run
 
@@ -109,6 +111,8 @@ HAPPENINGS = {
     "`TICKET`": _day("TICKET"),
     "`NONE`": _day("NONE"),
     "`NONE`, the seventh watched day in a row": _day("NONE", quiet_days=6),
+    "the same, and something was deployed since": _day("NONE", quiet_days=6, deployed=[DAY]),
+    "`NONE`, the 28th watched day in a row": _day("NONE", quiet_days=27),
     "`NONE`, no data or baseline": _day("NONE", "no_data"),
     "the first day after its change was declared normal": _day("NONE", "baseline", resets=[RESET]),
     "a silence begins that covers it": _look(covered=ALERT_STATES),

@@ -1,0 +1,78 @@
+"""Which deployment serves a family, on tables made by hand and in a real store."""
+
+from datetime import date, timedelta
+
+import duckdb
+import pandas as pd
+import pytest
+from sqlalchemy import insert
+
+from alignment_monitor.resources import served
+from alignment_monitor.resources.annotations import deployed
+from alignment_monitor.settings import load
+from alignment_monitor.store import open_store, schema
+
+FIRST = date(2026, 1, 1)
+
+
+def day(number):
+    return FIRST + timedelta(days=number)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home whose warehouse knows so many conversations by (family, day, deployment)."""
+
+    def build(counts):
+        rows = pd.DataFrame(
+            [(day(n), family, name, count) for (family, n, name), count in counts.items()],
+            columns=["day", "deployment_family", "deployment", "conversations"],
+        )
+        settings = load(tmp_path)
+        settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(str(settings.warehouse)) as connection:
+            connection.register("rows", rows)
+            connection.execute(
+                "create table int_deployment_days as "
+                "select * replace (day::date as day) from rows;"
+                "create table deployments as select distinct deployment_family, deployment "
+                "from int_deployment_days"
+            )
+        return settings
+
+    return build
+
+
+ROLLED_BACK = {
+    ("aurora", 0, "a1"): 100, ("aurora", 1, "a1"): 90, ("aurora", 1, "a2"): 10,
+    ("aurora", 2, "a1"): 40, ("aurora", 2, "a2"): 60, ("aurora", 3, "a2"): 100,
+    ("aurora", 5, "a1"): 100, ("borea", 0, "b1"): 7, ("borea", 9, "b1"): 9,
+}  # fmt: skip
+"""Two deployments of which the second takes over and is taken back; a family with one."""
+
+
+def test_a_deployment_takes_over_with_most_of_the_traffic_and_so_does_a_return(home):
+    found = served.takeovers(home(ROLLED_BACK).warehouse)
+    days = [(row.deployment_family, row.day.date()) for row in found.itertuples()]
+    assert days == [("aurora", day(2)), ("aurora", day(5))]
+
+
+def test_what_people_wrote_down_counts_too_for_all_families_if_for_none(home):
+    settings = home(ROLLED_BACK)
+    store = open_store(settings.store_url)
+    notes = [
+        ("deployment", 7, "aurora"), ("deployment", 8, None), ("incident", 9, "aurora"),
+        ("deployment", 6, "unknown"), ("deployment", 5, "aurora"),
+    ]  # fmt: skip
+    rows = [
+        {"annotation_id": str(number), "day": day(when), "kind": kind, "label": "x",
+         "deployment_family": family}
+        for number, (kind, when, family) in enumerate(notes)
+    ]  # fmt: skip
+    with store.begin() as connection:
+        connection.execute(insert(schema.annotations), rows)
+    assert deployed(settings, store) == {
+        "aurora": [day(2), day(5), day(7), day(8)],
+        "borea": [day(8)],
+    }
+    store.dispose()
