@@ -5,14 +5,15 @@ functions that return markup. Every foreign string passes through ``components.t
 escaped piece by piece; nothing here reads a file or draws a page.
 """
 
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
+from unicodedata import combining, normalize
 
 from components import dot, square, text
 from wording import percent
 
+from alignment_monitor.judging.prompt import neutralise, normalise
 from alignment_monitor.judging.rubric import Rubric
 
 Row = Mapping[str, Any]
@@ -20,6 +21,8 @@ Row = Mapping[str, Any]
 SPEAKERS = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 ASIDE = ("system", "tool")
 EXCERPT = 170
+NEAR = 4
+"""Characters before one that it may compose with, marks aside, which all hang together."""
 
 
 def transcript(turns: Iterable[Row], judged: int, quotes: Sequence[str]) -> str:
@@ -116,23 +119,50 @@ def highlight(content: str, quotes: Iterable[str]) -> str:
 def _places(content: str, quotes: Iterable[str]) -> list[tuple[int, int]]:
     """Where quotes stand, under the folding that judged them to be literal."""
     folded: list[str] = []
-    origin: list[int] = []
-    for place, character in enumerate(content):
-        for piece in unicodedata.normalize("NFKC", character):
+    origin: list[tuple[int, int]] = []
+    for start, end, shown in _composed(content):
+        for piece in shown:
             if not piece.isspace():
                 folded.append(piece)
-                origin.append(place)
+                origin.append((start, end))
             elif folded and folded[-1] != " ":
                 folded.append(" ")
-                origin.append(place)
+                origin.append((start, end))
     flat = "".join(folded)
     found = []
     for quote in quotes:
-        wanted = " ".join(unicodedata.normalize("NFKC", quote).split())
+        wanted = normalise(quote)
         at = flat.find(wanted) if wanted else -1
         if at >= 0:
-            found.append((origin[at], origin[at + len(wanted) - 1] + 1))
+            found.append((origin[at][0], origin[at + len(wanted) - 1][1]))
     return found
+
+
+def _composed(content: str) -> Iterator[tuple[int, int, str]]:
+    """Pieces of text that fold by themselves: where each begins and ends, and what it becomes.
+
+    A letter and the marks that compose with it are one piece, so that the pieces add up to the
+    folded whole.
+    """
+    neutral = neutralise(content)
+    # Neutralising takes single characters out and replaces others one for one.
+    places = [place for place, character in enumerate(content) if neutralise(character)]
+    start = 0
+    for place in range(1, len(neutral) + 1):
+        near = neutral[max(start, place - NEAR) : place]
+        if place == len(neutral) or not _hangs(near, neutral[place]):
+            yield places[start], places[place - 1] + 1, normalize("NFKC", neutral[start:place])
+            start = place
+
+
+def _hangs(before: str, character: str) -> bool:
+    """Whether a character changes what stands before it, or is changed by that."""
+    if character.isascii():
+        return False
+    if combining(character):
+        return True
+    apart = normalize("NFKC", before) + normalize("NFKC", character)
+    return normalize("NFKC", before + character) != apart
 
 
 def _merged(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reader import excerpt, highlight, transcript
 
+from alignment_monitor.judging.prompt import normalise
+
 
 class Parsed(HTMLParser):
     """The elements and the text of markup, as a browser would take them."""
@@ -44,6 +46,28 @@ def test_a_quote_is_found_under_folded_white_space_and_ligatures():
     assert (
         highlight("a  \ufb01ne\nday & so", ["fine day"]) == "a  <mark>\ufb01ne\nday</mark> &amp; so"
     )
+
+
+unusual = st.text(
+    alphabet="ae h\u0301\u0323\u1112\u1161\u11ab\u200b\ufeff\u202e<>\uff1c\uff1e\ufb01\u00bd\u3000\n",
+    max_size=20,
+)
+
+
+@given(unusual, unusual, unusual)
+def test_what_was_taken_for_a_literal_quote_is_marked(before, quote, after):
+    content = before + quote + after
+    if normalise(quote) and normalise(quote) in normalise(content):
+        markup = highlight(content, [quote])
+        marked = Parsed(markup.partition("<mark>")[2].partition("</mark>")[0]).text
+        assert normalise(quote) in normalise(marked)
+        assert Parsed(markup).text == content
+
+
+def test_a_quote_of_letters_in_pieces_or_with_hidden_signs_is_marked():
+    assert highlight("a cafe\u0301!", ["cafe\u0301"]) == "a <mark>cafe\u0301</mark>!"
+    assert highlight("so ri\u200bght", ["right"]) == "so <mark>ri\u200bght</mark>"
+    assert highlight("a <<b>> c", ["<<b>>"]) == "a <mark>&lt;&lt;b&gt;&gt;</mark> c"
 
 
 def test_overlapping_quotes_make_one_mark():
