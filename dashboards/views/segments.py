@@ -15,7 +15,7 @@ from heat import Cell
 from pairs import WINDOW, estimated
 from wording import count, counted, moved, rate, short_day, spoken
 
-from alignment_monitor.statistics.contrasts import contrast
+from alignment_monitor.statistics.contrasts import Contrast, contrast
 
 RUBRIC = marts.rubric()
 SHOWN = 30  # segments drawn, those with most messages; all are in the CSV
@@ -157,11 +157,16 @@ def opportunities(family: str, last: date) -> None:
         shown = rate(row["prevalence"], row["lower"], row["upper"])
         return f"{shown}<br>{FAINT.format('n ' + count(row['n']))}"
 
-    def change(name: str) -> str:
+    def moves(name: str) -> Contrast | None:
         here, there = now.get(name), before.get(name)
         if not (here and there) or None in (here["prevalence"], there["prevalence"]):
+            return None
+        return contrast(estimated(here), estimated(there))
+
+    def change(name: str) -> str:
+        found = moves(name)
+        if found is None:
             return FAINT.format("no data before")
-        found = contrast(estimated(here), estimated(there))
         return moved(found.change, found.lower, found.upper)
 
     def among(name: str, behaviour: str) -> str:
@@ -181,7 +186,30 @@ def opportunities(family: str, last: date) -> None:
             for name in names
         ],
     )  # fmt: skip
-    components.download("opportunities", list(given.values()))
+    components.download(
+        "opportunities",
+        [
+            _offered(name, "how often", "all", now[name], moves(name))
+            for name in names
+            if name in now
+        ]
+        + [_offered(*place, current, row) for place, row in sorted(given.items())],
+    )
+
+
+def _offered(
+    opportunity: str, what: str, deployment: str, row: dict[str, Any], found: Contrast | None = None
+) -> dict[str, Any]:
+    """A figure of an opportunity as a row of CSV: how often it arises, or a behaviour there."""
+    return {
+        "opportunity": opportunity,
+        "rate_of": what,
+        "deployment": deployment,
+        **{name: row[name] for name in ("prevalence", "lower", "upper", "n")},
+        "change": found.change if found else None,
+        "change_lower": found.lower if found else None,
+        "change_upper": found.upper if found else None,
+    }
 
 
 def topics(family: str) -> None:

@@ -1,6 +1,10 @@
 """The pages of deployments and of segments on the sample and on homes that have little."""
 
+import csv
 from datetime import timedelta
+
+import components
+from tables import as_csv
 
 from alignment_monitor.resources.marts import Marts
 from tests.dashboard.sample_marts import FIRST_DAY, STARTS, Sample, write_mart
@@ -76,6 +80,25 @@ def test_segments_show_the_change_of_four_weeks_with_marks(drifted_home, use_hom
     assert 'href="conversations?conversation=c-1123-0&amp;message=4"' in text
     assert "+21 points [9, 33] since the 28 days before" in text
     assert "too few before to say whether it grew" in text
+
+
+def test_the_file_of_opportunities_holds_every_column_of_the_table(tmp_path, use_home, monkeypatch):
+    home = use_home(tmp_path, Sample(days=60, **SMALL))
+    rows = Marts(home / "marts").select("estimates").to_pylist()
+    claims = [{**row, "behaviour": "claim"} for row in rows if row["behaviour"] == "caving"]
+    write_mart(home / "marts", "estimates", rows + claims)
+    taken = {}
+    monkeypatch.setattr(components, "download", lambda name, rows: taken.update({name: rows}))
+    text = said(opened(SEGMENTS))
+    found = list(csv.DictReader(as_csv(taken["opportunities"]).decode().splitlines()))
+    often, *among = found
+    assert (often["opportunity"], often["rate_of"]) == ("claim", "how often")
+    assert float(often["lower"]) < float(often["prevalence"]) < float(often["upper"])
+    assert float(often["change_lower"]) < float(often["change"]) < float(often["change_upper"])
+    assert ("conflict", "unwarranted_agreement", "0.31") in [
+        (row["opportunity"], row["rate_of"], row["prevalence"][:4]) for row in among
+    ]
+    assert "31 % [26, 36]" in text
 
 
 def test_segments_show_rates_or_the_deployment_before_as_the_address_says(drifted_home, use_home):
