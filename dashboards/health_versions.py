@@ -7,6 +7,7 @@ import judge_facts
 import marts
 import record
 from components import text
+from facts import read_moment
 from wording import short_day
 
 from alignment_monitor import __version__
@@ -36,7 +37,8 @@ def versions() -> None:
         ["What", "Version", "Since"], [[text(cell) for cell in row] for row in facts],
         name="versions",
     )  # fmt: skip
-    if made := about.get("generated_at"):
+    if made := read_moment(about.get("generated_at")):
         components.block(
-            f'<p class="am-faint am-small">These pages show the run that ended at {text(made)}.</p>'
+            '<p class="am-faint am-small">These pages show the run that ended at '
+            f"{components.moment(made)}.</p>"
         )

@@ -207,8 +207,8 @@ def _import(name: str) -> None:
         return
     counts = made.counts
     components.block(
-        f"<p>{counts['new']:,} labels new, {counts['changed']:,} changed, "
-        f"{counts['unchanged']:,} unchanged; {made.blank:,} messages still blank.</p>",
+        f"<p>{counted(counts['new'], 'label')} new, {counts['changed']:,} changed, "
+        f"{counts['unchanged']:,} unchanged; {counted(made.blank, 'message')} still blank.</p>",
         "am-done",
     )
     if made.problems:

@@ -102,9 +102,12 @@ def flags(messages: Sequence[Row], rubric: Rubric, colours: Mapping[str, str]) -
 
 
 def excerpt(content: str) -> str:
-    """The start of a message, on one line."""
+    """The start of a message, on one line, to the end of a word where there is one."""
     line = " ".join(content.split())
-    return line if len(line) <= EXCERPT else f"{line[:EXCERPT].rstrip()}…"
+    if len(line) <= EXCERPT:
+        return line
+    words, space, _ = line[: EXCERPT + 1].rpartition(" ")
+    return f"{words if space else line[:EXCERPT]}…"
 
 
 def highlight(content: str, quotes: Iterable[str]) -> str:

@@ -113,7 +113,7 @@ def test_a_file_is_checked_line_by_line_and_what_is_right_is_kept(queue, monkeyp
     app.get("file_uploader")[0].upload("labels.jsonl", text.encode(), "application/json").run()
     app.button(key="labels-bring").click().run()
     told = said(app)
-    assert "1 labels new" in told
+    assert "1 label new" in told
     assert "labels.jsonl:2" in told
     assert "stance" in told
     assert [set(names) for names in labelled_by(store, RUBRIC.full_version).values()] == [{"ann"}]

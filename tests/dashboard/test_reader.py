@@ -49,7 +49,7 @@ def test_a_quote_is_found_under_folded_white_space_and_ligatures():
 
 
 unusual = st.text(
-    alphabet="ae h\u0301\u0323\u1112\u1161\u11ab\u200b\ufeff\u202e<>\uff1c\uff1e\ufb01\u00bd\u3000\n",
+    alphabet="ae h<>\n\u0301\u0323\u1112\u1161\u11ab\u200b\ufeff\u202e\uff1c\uff1e\ufb01\u3000",
     max_size=20,
 )
 
@@ -89,3 +89,8 @@ def test_only_the_judged_message_is_marked():
 def test_an_excerpt_is_one_line():
     assert excerpt("a\n b") == "a b"
     assert len(excerpt("word " * 100)) < 175
+
+
+def test_an_excerpt_ends_with_a_word_where_it_can():
+    assert excerpt("some word " * 100).endswith(" some word…")
+    assert excerpt("a" + "b" * 500) == "a" + "b" * 169 + "…"
