@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -105,6 +106,7 @@ def _engine(url: str) -> Engine:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "handle_error", _busy_sqlite)
     return engine
 
 
@@ -113,6 +115,15 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _busy_sqlite(context: ExceptionContext) -> None:
+    """Another writer held it for too long: no fault of the statement, and worth trying again."""
+    if getattr(context.original_exception, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+        raise StoreError(
+            f"The operational store is in use by another process and was not free within "
+            f"{BUSY_SECONDS} seconds: nothing was changed. Try again."
+        ) from context.original_exception
 
 
 def _begin_sqlite(connection: Connection) -> None:

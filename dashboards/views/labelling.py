@@ -12,7 +12,7 @@ import visitor
 from sqlalchemy import Engine
 from wording import counted
 
-from alignment_monitor.operations.labelling.desk import Item
+from alignment_monitor.operations.labelling.desk import DeskError, Item
 from alignment_monitor.operations.labelling.review import Progress, agreed, disputes, progress
 from alignment_monitor.store import StoreError
 from alignment_monitor.store import labels as kept
@@ -72,7 +72,12 @@ def ask(name: str, mode: str, item: Item | None, answers: dict, notes: dict, *, 
 @st.fragment
 def labelling(name: str) -> None:
     """One message after another."""
-    item = label_desk.item(name)
+    try:
+        item = label_desk.item(name)
+    except (DeskError, StoreError) as error:  # a fragment draws alone: nobody else would catch it
+        st.error("No message can be given to you now.")
+        components.block(f"<p>{components.text(error)}</p>")
+        return
     with label_desk.opened() as engine:
         done, given = so_far(engine)
     mine = sum(name in names for names in given.values())

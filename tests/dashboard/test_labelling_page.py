@@ -1,6 +1,8 @@
 """The Labelling page: what it shows, and that the keyboard alone fills a label."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +12,7 @@ from alignment_monitor.operations.labelling.desk import Desk
 from alignment_monitor.operations.labelling.order import worth
 from alignment_monitor.settings import load
 from alignment_monitor.sources.label_rows import options, questions
-from alignment_monitor.store import open_store
+from alignment_monitor.store import database, open_store
 from alignment_monitor.store.labels import current_labels, labelled_by
 from tests.dashboard.sample_marts import Sample, write
 from tests.dashboard.sample_store import write_queue
@@ -124,6 +126,16 @@ def test_a_home_where_nothing_is_queued_says_how_to_draw(tmp_path, use_home):
     use_home(tmp_path, SAMPLE)
     open_store(load(tmp_path).store_url).dispose()
     assert "alignment-monitor labels queue" in said(opened(PAGE, annotator="ann"))
+
+
+def test_a_store_that_another_process_holds_is_told_and_not_broken(queue, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(queue / "store.sqlite", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        app = opened(PAGE, annotator="ann")
+    assert [error.value for error in app.error] == ["No message can be given to you now."]
+    assert "in use by another process" in said(app)
+    assert asked(app.run())["item"]
 
 
 def test_what_strangers_write_stays_text(tmp_path, use_home):
