@@ -12,6 +12,7 @@ import pictures
 import streamlit as st
 import visitor
 
+from alignment_monitor.resources.parts import UnreadableError
 from alignment_monitor.settings import SettingsError
 
 ICON = Path(__file__).with_name("icon.svg")
@@ -53,4 +54,7 @@ try:
         visitor.footer()
 except SettingsError as error:
     st.error("The settings cannot be used, so there is nothing to show.")
+    st.code(str(error), language=None)
+except UnreadableError as error:
+    st.error("What a run has written cannot be read, so there is nothing to show.")
     st.code(str(error), language=None)

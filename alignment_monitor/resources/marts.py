@@ -21,7 +21,14 @@ import pyarrow.dataset as ds
 
 from alignment_monitor.contracts import BY_MONTH, MARTS, Table
 from alignment_monitor.parquet import write_parquet
-from alignment_monitor.resources.parts import Stamp, condition, opened, several_of, stamped
+from alignment_monitor.resources.parts import (
+    Stamp,
+    UnreadableError,
+    condition,
+    opened,
+    several_of,
+    stamped,
+)
 
 ROW_GROUP = 4096
 """Rows read or left out together: small enough that one series is a small part of a month."""
@@ -84,7 +91,7 @@ class Marts:
 
         Raises:
             KeyError: there is no such mart or column.
-            ValueError: a file lacks a column that the contract requires.
+            UnreadableError: a file is none, or lacks a column that the contract requires.
         """
         contract = MARTS[name]
         if days := [day for day in several_of(values.get("day")) if day is not None]:
@@ -114,7 +121,7 @@ class Marts:
 
         Raises:
             KeyError: there is no such column.
-            ValueError: the file lacks a column that the contract requires.
+            UnreadableError: the file is none, or lacks a column that the contract requires.
         """
         return self._read(
             contract,
@@ -226,7 +233,7 @@ class Marts:
             names = set(part.fragment.physical_schema.names)
             missing = [f.name for f in contract.schema if not f.nullable and f.name not in names]
             if missing:
-                raise ValueError(f"{contract.name}: missing column {missing}")
+                raise UnreadableError(f"{contract.name}: missing column {missing}")
         wanted = condition(contract, first, last, values)
         fragments = [one for part in parts if (one := part.matching(first, last, values))]
         if not fragments:

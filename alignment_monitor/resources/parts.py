@@ -23,13 +23,24 @@ Stamp = tuple[str, int, int, int]
 """Name, inode, time of change and size: a file put in place of another has another."""
 
 
+class UnreadableError(ValueError):
+    """A file is not what a run writes; the message names it."""
+
+
 class ParquetPart:
-    """One open file with its footer, and what its row groups can hold."""
+    """One open file with its footer, and what its row groups can hold.
+
+    Raises:
+        UnreadableError: it is no Parquet file.
+    """
 
     def __init__(self, path: str) -> None:
         # It stays open, for a footer fits only the file it came from.
         self.fragment = ds.ParquetFileFormat().make_fragment(pa.OSFile(path))
-        self.fragment.ensure_complete_metadata()
+        try:
+            self.fragment.ensure_complete_metadata()
+        except pa.ArrowInvalid as error:
+            raise UnreadableError(f"{path} is no Parquet file, or was cut short") from error
         schema = self.fragment.metadata.schema
         self._place = {schema.column(at).path: at for at in range(len(schema))}
         self._ranges: dict[str, list[tuple[Any, Any] | None]] = {}

@@ -53,6 +53,16 @@ def test_a_fresh_home_says_what_to_do(page, tmp_path, use_home):
     assert "Simulated" not in text
 
 
+@pytest.mark.parametrize("content", [b"", b"PAR1 cut short"])
+def test_a_file_that_is_no_mart_is_named_and_nothing_broken_is_shown(content, tmp_path, use_home):
+    home = use_home(tmp_path, Sample(days=3, **SMALL))
+    path = Marts(home / "marts").whole("alerts")
+    path.write_bytes(content)
+    app = opened("views/alerts.py")
+    assert "cannot be read" in app.error[0].value
+    assert str(path) in app.code[0].value
+
+
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("simulated", [True, False])
 def test_every_page_says_that_verdicts_are_simulated(page, simulated, tmp_path, use_home):
