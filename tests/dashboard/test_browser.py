@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.dashboard.sample_marts import Sample, write
-from tests.dashboard.sample_store import write_labels, write_store
+from tests.dashboard.sample_store import write_labels, write_queue, write_store
 from tests.dashboard.serving import IN_CHROMIUM, PATHS, serve
 
 HOSTILE = (
@@ -20,8 +20,7 @@ HOSTILE = (
     " \x07\x1b[31m\x7f\x85\u2028"
     " </bdi></p></div></td></table></pre><h1 id=owned>x</h1>" + "W" * 300
 )
-PAGES = tuple(path for path in PATHS if path != "/labelling")
-"""The page on which people label is opened by a test of its own."""
+ANNOTATOR = f"Ann{HOSTILE}"[:100]
 
 pytestmark = IN_CHROMIUM
 
@@ -32,6 +31,7 @@ def home(tmp_path_factory) -> Path:
     home = write(tmp_path_factory.mktemp("hostile"), sample)
     write_store(home, text=HOSTILE, marts=False)
     write_labels(home, NAME, annotator=f"Bo{HOSTILE}")
+    write_queue(home, 4, bursts=1)
     return home
 
 
@@ -64,8 +64,11 @@ def test_a_permalink_opened_first_is_framed_and_marks_its_evidence(address, page
 
 
 NAME = f"c-1111-1{HOSTILE}"
+LABELLING = f"/labelling?annotator={quote(ANNOTATOR)}"
 VISITS = (
-    *PAGES,
+    *(path for path in PATHS if path != "/labelling"),
+    LABELLING,
+    f"{LABELLING}&view=Progress",
     f"/conversations?conversation={quote(NAME)}&message=4",
     "/judges?judge=second",
     "/health?refused=2",
@@ -78,6 +81,14 @@ def test_hostile_text_stays_text_and_asks_nobody(address, page, path):
     page.on("request", lambda request: asked.add(request.url.split("/")[2]))
     page.goto(address + path)
     page.locator(".am-footer").wait_for()
+    if path == LABELLING:
+        page.locator(".form[data-item*='/'] .current").wait_for()
+        page.keyboard.type("3l22")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.type("gn")
+        page.keyboard.type(f"note{HOSTILE}"[:200])
+        assert page.locator(".form textarea").input_value().startswith("note<img")
+        assert "<script>" in page.locator(".am-label-talk .judged").inner_text()
     page.wait_for_timeout(700)
     for section in page.locator("details summary").all():
         section.click()
