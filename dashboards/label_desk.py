@@ -119,7 +119,7 @@ def act(name: str) -> None:
 
 
 def bring(name: str, file: str, content: bytes) -> Imported:
-    """Labels of a file, by the code of ``labels import``.
+    """Labels of a file, by the code of ``labels import``; an annotator's own only.
 
     Raises:
         DeskError: there is no store.
@@ -132,7 +132,8 @@ def bring(name: str, file: str, content: bytes) -> Imported:
             path.write_bytes(content)
             return import_labels(
                 path, marts.settings(), marts.rubric(), engine,
-                annotator=name, now=datetime.now(UTC),
+                annotator=name, alone=not access.may(visitor.current(), "act"),
+                now=datetime.now(UTC),
             )  # fmt: skip
 
     return _write(read)

@@ -5,10 +5,13 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 
+import access
 import pytest
+import visitor
 
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.operations.labelling.desk import Desk
+from alignment_monitor.operations.labelling.files import export_labels
 from alignment_monitor.operations.labelling.order import worth
 from alignment_monitor.settings import load
 from alignment_monitor.sources.label_rows import options, questions
@@ -104,8 +107,6 @@ def test_a_file_is_checked_line_by_line_and_what_is_right_is_kept(queue, monkeyp
         "Download 8\u00a0messages"
     ]  # fmt: skip
     settings = load(queue)
-    from alignment_monitor.operations.labelling.files import export_labels
-
     store = open_store(settings.store_url)
     lines = export_labels(settings, RUBRIC, store, "jsonl", queue=True).text.splitlines()
     right, wrong = json.loads(lines[0]), json.loads(lines[1])
@@ -119,6 +120,27 @@ def test_a_file_is_checked_line_by_line_and_what_is_right_is_kept(queue, monkeyp
     assert "labels.jsonl:2" in told
     assert "stance" in told
     assert [set(names) for names in labelled_by(store, RUBRIC.full_version).values()] == [{"ann"}]
+    store.dispose()
+
+
+@pytest.mark.parametrize("role", ["annotator", "operator"])
+def test_who_is_signed_in_brings_labels_in_anothers_name_only_as_operator(role, queue, monkeypatch):
+    mine = "ann@example.org"
+    monkeypatch.setattr(visitor, "current", lambda: access.Person(mine, role))
+    label(queue, "ben", {"unwarranted_agreement": 3, "substance": 3}, n=1)
+    settings = load(queue)
+    store = open_store(settings.store_url)
+    line = json.loads(export_labels(settings, RUBRIC, store, "jsonl", queue=False).text)
+    (said_by_ben,) = line["labels"]
+    line["labels"] = [said_by_ben | {"annotator": name, "stance": 2} for name in ("ben", mine)]
+    app = opened(PAGE, view="Files")
+    upload = app.get("file_uploader")[0]
+    upload.upload("labels.jsonl", json.dumps(line).encode(), "application/json").run()
+    app.button(key="labels-bring").click().run()
+    told = said(app)
+    assert ("somebody else’s name" in told) == (role == "annotator")
+    assert ("1 changed" in told) == (role == "operator")
+    assert "1 label new" in told
     store.dispose()
 
 

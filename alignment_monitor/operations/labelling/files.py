@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
+from alignment_monitor.judging.audit.annotators import ADJUDICATED
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.operations.labelling.given import labels_by_message
 from alignment_monitor.operations.labelling.queue import turns_of
@@ -131,6 +132,7 @@ def import_labels(
     store: Engine,
     *,
     annotator: str = "",
+    alone: bool = False,
     now: datetime,
 ) -> Imported:
     """Keep the labels of a file that are right, and say what is wrong with the others.
@@ -141,6 +143,7 @@ def import_labels(
         rubric: what the answers are checked against.
         store: the operational store.
         annotator: who gave the labels that name nobody.
+        alone: refuse labels, and final labels, in the name of anybody else.
         now: time of labelling.
 
     Raises:
@@ -160,6 +163,8 @@ def import_labels(
             )
         elif not who:
             problems.append(f"{place}: annotator: nobody is named: add --annotator NAME")
+        elif alone and who.removeprefix(ADJUDICATED) != annotator:
+            problems.append(f"{place}: annotator: {who[:40]!r} is somebody else’s name")
         else:
             given = kept.Label(kept.message_of(row), who, answers_of(label, rubric))
             counts[
