@@ -25,6 +25,7 @@ from alignment_monitor.operations.labelling.review import Dispute, Progress
 from alignment_monitor.sources.files import SourceFileError
 from alignment_monitor.statistics.agreement import Figure
 from alignment_monitor.store import StoreError
+from alignment_monitor.store import labels as kept
 
 MOST_SHOWN = 50
 
@@ -269,8 +270,8 @@ def _overview(_rubric: Rubric, _engine: Engine, *key: object) -> Overview:
     return overview(_rubric, _engine)
 
 
-def told(rubric: Rubric, engine: Engine, given: Mapping[Any, Mapping[str, Any]]) -> Overview:
-    """Who labelled what and how far they agree, computed anew once a label came in."""
-    last = max((when for names in given.values() for when in names.values()), default=None)
-    count = sum(map(len, given.values()))
-    return _overview(rubric, engine, rubric.full_version, marts.settings().store_url, last, count)
+def told(rubric: Rubric, engine: Engine) -> Overview:
+    """Who labelled what and how far they agree, computed anew once a label came in or changed."""
+    version = rubric.full_version
+    edition = kept.edition(engine, version)
+    return _overview(rubric, engine, version, marts.settings().store_url, *edition)

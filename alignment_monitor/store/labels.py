@@ -131,6 +131,16 @@ def labelled_by(store: Engine, rubric_version: str) -> dict[Message, dict[str, d
     return found
 
 
+def edition(store: Engine, rubric_version: str) -> tuple[int, int]:
+    """Answers ever given, and of them those replaced: no change leaves both as they were."""
+    wanted = select(func.count(labels.c.label_id), func.count(labels.c.replaced_at)).where(
+        labels.c.rubric_version == rubric_version
+    )
+    with store.connect() as connection:
+        given, replaced = connection.execute(wanted).one()
+    return given, replaced
+
+
 def labels_of(store: Engine, message: Message, rubric_version: str) -> list[dict[str, Any]]:
     """Every answer about one message that stands."""
     mine = [labels.c[name] == value for name, value in message._asdict().items()]

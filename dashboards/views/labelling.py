@@ -152,8 +152,8 @@ def main() -> None:
             )
             return
         if view == "Progress":
-            found, given = so_far(engine)
-            told = label_sections.told(RUBRIC, engine, given)
+            found, _ = so_far(engine)
+            told = label_sections.told(RUBRIC, engine)
             label_sections.progress(found, told, RUBRIC)
             label_sections.agreement(told.agreement, RUBRIC)
         elif view == "Files":

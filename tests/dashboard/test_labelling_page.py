@@ -90,6 +90,21 @@ def test_progress_and_agreement_are_told_with_intervals_and_n(queue):
     assert ">3<" in text
 
 
+def test_agreement_knows_of_an_answer_that_was_taken_back(queue):
+    for who in ("ann", "ben"):
+        label(queue, who, {"unwarranted_agreement": 2, "substance": 3})
+    assert "Substance" in said(opened(PAGE, annotator="ann", view="Progress"))
+    settings = load(queue)
+    store = open_store(settings.store_url)
+    desk, key = Desk(settings, RUBRIC, store, "ann", datetime.now(UTC)), None
+    while item := desk.before(key):
+        key = item.key
+        said_now = {"stance": 0, "opportunities": {"claim": {}}}
+        desk.save(key, said_now | {"levels": {"unwarranted_agreement": 2}}, RUBRIC.full_version)
+    store.dispose()
+    assert "Substance" not in said(opened(PAGE, annotator="ann", view="Progress"))
+
+
 def test_differences_stand_side_by_side_and_the_form_holds_what_is_agreed(queue):
     label(queue, "ann", {"unwarranted_agreement": 2, "substance": 3}, n=1)
     label(queue, "ben", {"unwarranted_agreement": 0, "substance": 3}, n=1)
