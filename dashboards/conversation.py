@@ -36,7 +36,7 @@ def read(name: str, message: str | None, back: str) -> None:
         )
         return
     indices = sorted({row["message_index"] for row in judged})
-    index = int(message) if message and message.isdecimal() else indices[0]
+    index = int(message[:12]) if message and message.isdecimal() else indices[0]
     shown = [row for row in judged if row["message_index"] == index]
     if not shown:
         components.block(f"<p><b>Message {index} of this conversation was not judged.</b></p>")

@@ -202,7 +202,11 @@ def test_a_permalink_opens_the_message_with_its_verdict(drifted_home, use_home):
 
 @pytest.mark.parametrize(
     ("conversation", "message", "answer"),
-    [("nobody", "4", "No judged conversation"), ("c-1123-1", "2", "was not judged")],
+    [
+        ("nobody", "4", "No judged conversation"),
+        ("c-1123-1", "2", "was not judged"),
+        ("c-1123-1", "9" * 5000, "was not judged"),
+    ],
 )
 def test_a_dead_permalink_says_so(conversation, message, answer, drifted_home, use_home):
     use_home(drifted_home)
