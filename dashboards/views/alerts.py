@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import acting
+import alert_evidence
 import alert_words
 import components
+import facts
 import marts
 import streamlit as st
 from wording import counted, short_day
@@ -34,6 +36,9 @@ def open_alert(alert: dict[str, Any], head: str, history: list[dict[str, Any]]) 
     with st.container(border=True, key=f"alert-{alert['alert_id']}"):
         components.block(head, "am-alert")
         acting.buttons(alert)
+        if told := alert_evidence.evidence(facts.evidence(alert)):
+            with st.expander("Evidence", type="compact"):
+                components.block(told, "am-judgement")
         if history:
             comments = sum(row["to_state"] is None for row in history)
             label = "What was done" + (f", {counted(comments, 'comment')}" if comments else "")

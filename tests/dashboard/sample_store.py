@@ -74,7 +74,9 @@ def write_store(home: Path, *, text: str = "", marts: bool = True) -> dict[str, 
         engine,
         DRIFT_SIGNALS.table(rows),
         evidence_for=lambda row: {
-            "statement": STATEMENTS[row["series"]].format(day=row["day"]) + text
+            "statement": STATEMENTS[row["series"]].format(day=row["day"]) + text,
+            "judged_share": 0.98,
+            "links": {"explain": f"alignment-monitor explain {row['series']} {row['day']}{text}"},
         },
         channels=CHANNELS,
         now=TODAY - timedelta(hours=9),

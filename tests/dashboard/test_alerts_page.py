@@ -41,7 +41,8 @@ def test_it_shows_what_is_open_why_it_is_not_sent_and_what_was_done(worked):
     for told in (
         "Page · MODEL · firing, held", "Held", "the judge judge changed".replace("the", "The"),
         "Silenced", "provider changes", "No page", "effective n of 20, and this rests on 9.3",
-        "Only on the tutoring surface", "false alarm",
+        "Only on the tutoring surface", "false alarm", "98 % of the replies sampled",
+        "alignment-monitor explain MODEL/aurora/caving/up",
         "True drifts among the alerts that people judged: 0 % [0, 98], n = 1 (MODEL 0 of 1)",
     ):  # fmt: skip
         assert told in text, told
