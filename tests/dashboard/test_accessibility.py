@@ -15,6 +15,8 @@ LOOKS = (("light", 1280), ("dark", 400))
 MESSAGE = "/conversations?conversation=c-1123-1&message=4"
 """What no navigation leads to; where there is no data it is an empty page."""
 GRAVE = ("serious", "critical")
+WHOLE = 8000
+"""Pixels that hold a page from its head to its foot: what has to be scrolled to has no contrast."""
 OF_STREAMLIT = {
     # Day, month and year of a date stand closer than fingers are wide.
     ("target-size", '<span role="spinbutton"'),
@@ -32,7 +34,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def full(tmp_path_factory) -> Iterator[str]:
     home = write(tmp_path_factory.mktemp("full"))
-    write_store(home, marts=False)
+    write_store(home)
     with serve(home) as address:
         yield address
 
@@ -106,7 +108,7 @@ def test_no_page_shuts_anybody_out(home, request, browser):
             disorder[path] = levels
         for scheme, width in LOOKS[place % 2 :][:1] if few else LOOKS:
             page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": width, "height": 900})
+            page.set_viewport_size({"width": width, "height": WHOLE})
             page.wait_for_timeout(120)
             if found := {fault for fault in faults(page) if not allowed(fault)}:
                 grave[path, scheme, width] = found
