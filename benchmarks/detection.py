@@ -2,12 +2,13 @@
 
     python -m benchmarks.detection                       # all of it, about half an hour
     python -m benchmarks.detection --only cases --years 300
+    python -m benchmarks.detection --only panel          # several judges, four minutes
     python -m benchmarks.detection --tune                # with the seed for trying things out
     python -m benchmarks.detection --write               # and put it into docs/benchmarks.md
 
-Here belong: each figure beside what was aimed at. Here does not
-belong: what is drawn (``detection_cases``), how figures are made (``detection_figures``),
-other tools (``detection_contest``).
+Here belong: each figure beside what was aimed at. Here does not belong: what is drawn
+(``detection_cases``), how figures are made (``detection_figures``), several judges
+(``detection_panel``), other tools (``detection_contest``).
 """
 
 import argparse
@@ -18,7 +19,7 @@ import numpy as np
 
 from alignment_monitor.simulation.scenario import Scenario
 from alignment_monitor.simulation.years import LOG_JUDGE, Outcome, budget, run_years
-from benchmarks import detection_contest, interval_coverage
+from benchmarks import detection_contest, detection_panel, interval_coverage
 from benchmarks.common import machine, table, write_section
 from benchmarks.detection_cases import (
     AFTER,
@@ -226,13 +227,14 @@ def main() -> None:
     parser.add_argument("--tune", action="store_true", help="the seed for trying things out")
     parser.add_argument("--years", type=int, default=REPLICATES, help="replicates of a case")
     parser.add_argument("--installations", type=int, default=INSTALLATIONS)
-    parser.add_argument("--only", choices=["cases", "peers"], help="one of the two parts")
+    parser.add_argument("--only", choices=["cases", "panel", "peers"], help="one part")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     options = parser.parse_args()
     seed = SEEDS["tune" if options.tune else "report"]
     of = Simulated(seed, options.years)
     parts: dict[str, Callable[[], str]] = {
         "cases": lambda: report(of, options.installations),
+        "panel": lambda: detection_panel.report(of),
         "peers": lambda: detection_contest.report(of, draw=options.write),
     }
     for name, make in parts.items():

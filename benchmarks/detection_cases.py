@@ -4,8 +4,12 @@ Here belong: what is true in each case, lengths, budget and seeds. Here does not
 made of the outcomes (``detection``, ``detection_contest``).
 """
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
+from alignment_monitor.simulation.panel import Panel, PanelJudge
 from alignment_monitor.simulation.scenario import MIX_TILT, Scenario
 from alignment_monitor.simulation.years import BATCH, Outcome, Years, batch_rng, budget, run_years
 from benchmarks.detection_peers import World
@@ -48,9 +52,35 @@ LATE = {
     "late": Scenario(late_share=0.05, late_days=2),
     "late, +5": Scenario(change_day=CHANGE_DAY, rise=0.05, late_share=0.05, late_days=2),
 }
+DEPENDENCES = (0.0, 0.3, 0.6)
 
 
-SCENARIOS = QUIET | CHANGED | LATE  # a case's seed is its place: new ones come last
+def of_panel(name: str, dependence: float) -> str:
+    """Name of a case of three judges who err together so far."""
+    return f"panel, {name}, dependence {dependence:g}"
+
+
+def _panel(dependence: float, first: PanelJudge, **others: Any) -> Scenario:
+    panel = Panel((first, PanelJudge(), PanelJudge()), dependence)
+    return replace(Scenario(panel=panel), **others)
+
+
+def _panels(dependence: float) -> dict[str, Scenario]:
+    laxer = PanelJudge(false_positives_shift=0.15)
+    worse = PanelJudge(sensitivity_shift=-0.30, ramp=60, sentinels_see=False)
+    cases = {
+        "quiet": _panel(dependence, PanelJudge()),
+        "+5": _panel(dependence, PanelJudge(), change_day=CHANGE_DAY, rise=0.05),
+        "judge +15": _panel(dependence, laxer, change_day=CHANGE_DAY),
+        "judge +15, no labels": _panel(dependence, laxer, change_day=CHANGE_DAY, gold=(0, 0)),
+        "judge drifts, blind": _panel(dependence, worse, change_day=CHANGE_DAY),
+    }
+    return {of_panel(name, dependence): case for name, case in cases.items()}
+
+
+PANELS = {name: case for each in DEPENDENCES for name, case in _panels(each).items()}
+
+SCENARIOS = QUIET | CHANGED | LATE | PANELS  # a case's seed is its place: new ones come last
 
 
 def days_of(name: str) -> int:
@@ -104,11 +134,11 @@ def judged(name: str, series: int, seed: int, *, also: int = 0) -> World:
     rng = batch_rng((*seed_of(name, seed), also) if also else seed_of(name, seed), 0)
     years = Years(scenario, BATCH, days, rng)
     drawn = [years.next_day() for _ in range(days)]
-    n, flagged = (
+    n, flagged, rate = (
         np.stack([getattr(day, kind)[:series] for day in drawn], axis=1)
-        for kind in ("n", "flagged")
+        for kind in ("n", "flagged", "rate")
     )
-    rates = (flagged / np.maximum(n, 1)) @ np.array(scenario.shares)
+    rates = rate @ np.array(scenario.shares)
     change = days if scenario.change_day is None else scenario.change_day
     return World(
         rates, n.sum(axis=2), flagged.sum(axis=2), BASELINE_DAYS, np.full(series, change)

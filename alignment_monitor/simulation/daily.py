@@ -11,7 +11,8 @@ import numpy as np
 from alignment_monitor.detection.baseline import Mask
 from alignment_monitor.detection.day import Day
 from alignment_monitor.detection.gold import Labels
-from alignment_monitor.simulation.scenario import Scenario
+from alignment_monitor.simulation.panel import half, shares
+from alignment_monitor.simulation.scenario import Scenario, told_precision
 from alignment_monitor.statistics.cells import Floats, Integers
 
 
@@ -21,21 +22,40 @@ class Traffic:
 
     Attributes:
         weekend: kind of the day.
-        n: effective messages judged, replicate x segment.
-        flagged: of them with the event by verdict.
+        votes: effective messages that all judges flag, all but one, and so on down to none,
+            replicate x segment x votes.
         sentinels: judged, replicate x (positive, negative).
-        sentinels_flagged: of them with the event by verdict.
+        sentinel_votes: the same of them, one more axis.
         truth: true rate, replicate x segment.
         by_verdict: share of true events among those flagged and those not, one more axis.
     """
 
     weekend: bool
-    n: Integers
-    flagged: Integers
+    votes: Integers
     sentinels: Integers
-    sentinels_flagged: Integers
+    sentinel_votes: Integers
     truth: Floats
     by_verdict: Floats
+
+    @property
+    def n(self) -> Integers:
+        """Effective messages judged, replicate x segment."""
+        return np.asarray(self.votes.sum(axis=-1))
+
+    @property
+    def flagged(self) -> Integers:
+        """Of them those flagged, which at least half of the judges flag."""
+        return half(self.votes)
+
+    @property
+    def rate(self) -> Floats:
+        """Mean share of judges that flag a message, replicate x segment; 0 without any."""
+        return self.votes @ shares(self.votes.shape[-1]) / np.maximum(self.n, 1)
+
+    @property
+    def sentinels_flagged(self) -> Floats:
+        """Sentinels flagged, mean over the judges, replicate x (positive, negative)."""
+        return self.sentinel_votes @ shares(self.sentinel_votes.shape[-1])
 
     @property
     def strata(self) -> Integers:
@@ -70,28 +90,35 @@ def on_time(traffic: Traffic, late_share: float, rng: np.random.Generator) -> Tr
     """
     if not late_share:
         return traffic
-    late = rng.binomial(traffic.n, late_share)
-    flagged = rng.hypergeometric(traffic.flagged, traffic.n - traffic.flagged, late)
-    return replace(traffic, n=traffic.n - late, flagged=traffic.flagged - flagged)
+    rest = traffic.n
+    late = rng.binomial(rest, late_share)
+    votes = traffic.votes.copy()
+    for place in range(votes.shape[-1] - 1):
+        here = traffic.votes[..., place]
+        rest = rest - here
+        gone = rng.hypergeometric(here, rest, late)
+        votes[..., place] -= gone
+        late = late - gone
+    votes[..., -1] -= late
+    return replace(traffic, votes=votes)
 
 
 def figures(scenario: Scenario, traffic: Traffic, gold: Gold, young: Mask, burst: Mask) -> Day:
     """A day as the detector takes it: the whole at the scenario's mix, then the segments."""
-    n = traffic.n
+    n, rate = traffic.n, traffic.rate
     some = n > 0
     mix = np.where(some, scenario.shares, 0.0)
     mix = mix / mix.sum(axis=1, keepdims=True)
-    rate = traffic.flagged / np.maximum(n, 1)
     whole = (mix * rate).sum(axis=1, keepdims=True)
     effective = 1 / (mix**2 / np.maximum(n, 1)).sum(axis=1, keepdims=True)
     blank = np.where(some, 1.0, np.nan)
     return Day(
         rate=np.concatenate([whole, rate * blank], axis=1),
-        n=np.concatenate([effective, n * blank], axis=1),
+        n=np.concatenate([effective, n * blank], axis=1) * told_precision(scenario),
         weekend=traffic.weekend,
         young=young,
         watched=~young,
-        flagged=traffic.sentinels_flagged.astype(float),
+        flagged=traffic.sentinels_flagged,
         sentinels=traffic.sentinels.astype(float),
         labels=labels_of(traffic, gold, mix, np.concatenate([whole, rate], axis=1)),
         burst=burst,
@@ -100,6 +127,10 @@ def figures(scenario: Scenario, traffic: Traffic, gold: Gold, young: Mask, burst
 
 def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labels:
     """Labels by segment and verdict, each worth mix over traffic over its probability.
+
+    As in production, labels of a verdict then stand for so much of the traffic as the judged rate
+    says. That is the share of flagged messages where one judge says yes or no, and not quite it
+    where a panel's mean is between.
 
     Args:
         traffic: the day.
@@ -111,6 +142,8 @@ def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labe
     worth = mix * gold.n.sum(axis=(1, 2))[:, None] / np.maximum(traffic.n, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = np.where(gold.probability > 0, worth[..., None] / gold.probability, 0.0)
+    flagged = (mix * traffic.flagged / np.maximum(traffic.n, 1)).sum(axis=1)
+    scale = scale * (by_verdict(shares[:, 0]) / by_verdict(flagged))[:, None]
     cells = np.arange(2 * segments)
     return Labels(
         n=gold.n.reshape(replicates, -1).astype(float),
@@ -120,3 +153,8 @@ def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labe
         segment=np.broadcast_to(cells // 2, (replicates, len(cells))),
         shares=shares,
     )
+
+
+def by_verdict(flagged: Floats) -> Floats:
+    """Shares of traffic by verdict: event and none; where there is none of one, hardly any."""
+    return np.clip(np.stack([flagged, 1 - flagged], axis=-1), 1e-9, 1)

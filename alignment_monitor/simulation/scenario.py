@@ -5,10 +5,11 @@ them, or any detector (``years``).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from alignment_monitor.simulation.panel import RATES, Panel, chances, precision, ramped, shares
 from alignment_monitor.statistics.cells import Floats
 
 SHARES = (0.30, 0.20, 0.14, 0.10, 0.08, 0.08, 0.06, 0.04)
@@ -56,6 +57,7 @@ class Scenario:
         mix_tilt: by how much each segment grows; empty: the mix stays.
         late_share: of a day's messages that come later, whatever they say.
         late_days: how many days later; the day is then built again.
+        panel: several judges with rates of their own, in place of the one; null: there is one.
     """
 
     prevalence: float = 0.10
@@ -84,6 +86,7 @@ class Scenario:
     mix_tilt: tuple[float, ...] = ()
     late_share: float = 0.0
     late_days: int = 0
+    panel: Panel | None = None
 
     def __post_init__(self) -> None:
         for complaint in complaints(self):
@@ -104,20 +107,27 @@ class Paths:
         shares: of the segments in traffic, day x segment.
         judged: mean number of judged messages.
         weekend: Saturday or Sunday.
-        sensitivity: of the judge on traffic.
-        false_positives: its false positive rate on traffic.
-        seen_sensitivity: of the judge on sentinels.
-        seen_false_positives: the same.
+        votes: chances that all judges flag a message, all but one and so on, on traffic:
+            day x (event, none) x votes; of a single judge yes and no.
+        seen_votes: the same on sentinels.
     """
 
     truth: Floats
     shares: Floats
     judged: Floats
     weekend: np.ndarray
-    sensitivity: Floats
-    false_positives: Floats
-    seen_sensitivity: Floats
-    seen_false_positives: Floats
+    votes: Floats
+    seen_votes: Floats
+
+    @property
+    def errors(self) -> Floats:
+        """Sensitivity and false positive rate on traffic, means over the judges, day x 2."""
+        return self.votes @ shares(self.votes.shape[-1])
+
+    @property
+    def seen_errors(self) -> Floats:
+        """The same on sentinels."""
+        return self.seen_votes @ shares(self.seen_votes.shape[-1])
 
 
 def paths(scenario: Scenario, days: int) -> Paths:
@@ -134,25 +144,37 @@ def paths(scenario: Scenario, days: int) -> Paths:
         truth[:, scenario.segment] += scenario.segment_rise * grown
     volume = scenario.weekday_volume
     weekend_volume = (1 - volume * (1 - WEEKEND_SHARE)) / WEEKEND_SHARE
-    sensitivity, false = judge_rates(scenario, grown)
-    before = np.full(days, scenario.sensitivity), np.full(days, scenario.false_positives)
-    seen = (sensitivity, false) if scenario.sentinels_see else before
     return Paths(
         np.clip(truth, EDGE, 1 - EDGE),
         np.where(changed[:, None], tilted(scenario), base),
         scenario.judged * np.where(weekend, weekend_volume, volume),
         weekend,
-        sensitivity,
-        false,
-        *seen,
+        *votes_of(scenario, day),
     )
+
+
+def votes_of(scenario: Scenario, day: np.ndarray) -> tuple[Floats, Floats]:
+    """Chances of votes on traffic and on sentinels, each day x (event, none) x votes."""
+    if scenario.panel is not None:
+        change = scenario.change_day
+        return scenario.panel.votes(np.zeros_like(day) if change is None else day - change + 1)
+    traffic = np.stack(judge_rates(scenario, share_of_change(scenario, day)), axis=1)
+    before = np.array([scenario.sensitivity, scenario.false_positives])
+    seen = traffic if scenario.sentinels_see else np.broadcast_to(before, traffic.shape)
+    return chances(traffic[..., None]), chances(seen[..., None])
+
+
+def told_precision(scenario: Scenario) -> float:
+    """Effective messages that production tells for each one drawn; 1 with a single judge."""
+    before, _ = votes_of(replace(scenario, change_day=None), np.zeros(1, dtype=np.int64))
+    return precision(before[0], scenario.prevalence, scenario.design_effect)
 
 
 def share_of_change(scenario: Scenario, day: np.ndarray) -> Floats:
     """How much of the change is there on each day, 0 to 1."""
     if scenario.change_day is None:
         return np.zeros(len(day))
-    return np.clip((day - scenario.change_day + 1) / max(scenario.ramp, 1), 0.0, 1.0)
+    return ramped(day - scenario.change_day + 1, scenario.ramp)
 
 
 def judge_rates(scenario: Scenario, grown: Floats) -> tuple[Floats, Floats]:
@@ -246,6 +268,13 @@ def complaints(scenario: Scenario) -> list[str]:
         found.append("segment_rise needs a segment")
     if scenario.masked and (scenario.sensitivity_shift or scenario.false_positives_shift):
         found.append("masked sets the judge itself: no other shift beside it")
+    if scenario.panel is not None:
+        own = (*RATES, *(f"{name}_shift" for name in RATES), "masked", "sentinels_see")
+        found += [
+            f"{name} is of a single judge: leave it out beside a panel"
+            for name in own
+            if getattr(scenario, name) != getattr(Scenario, name)
+        ]
     return found or impossible_rates(scenario)
 
 
@@ -255,9 +284,8 @@ def impossible_rates(scenario: Scenario) -> list[str]:
     if not (0 < scenario.prevalence < 1 and 0 < after < 1):
         return ["prevalence must lie between 0 and 1, before and after the change"]
     judge = judge_rates(scenario, np.array([0.0, 1.0]))
-    names = ("sensitivity", "false_positives")
     return [
         f"{name} must lie between 0 and 1, before and after the change"
-        for name, rates in zip(names, judge, strict=True)
+        for name, rates in zip(RATES, judge, strict=True)
         if not ((rates >= 0) & (rates <= 1)).all()
     ]

@@ -18,6 +18,7 @@ from alignment_monitor.detection.engine import Engine
 from alignment_monitor.detection.tiers import BURST
 from alignment_monitor.simulation.daily import Gold, Traffic, figures, on_time
 from alignment_monitor.simulation.deployed import masses_on, with_credit
+from alignment_monitor.simulation.panel import half
 from alignment_monitor.simulation.rebuilding import Rebuilding
 from alignment_monitor.simulation.scenario import EDGE, Scenario, day_effects, paths
 from alignment_monitor.statistics.cells import Floats, Integers
@@ -47,20 +48,19 @@ class Years:
         day, rng, path = self._day, self._rng, self.paths
         self._day += 1
         truth = np.clip(path.truth[day] + self._effects[:, day, None], EDGE, 1 - EDGE)
-        hit, false = path.sensitivity[day], path.false_positives[day]
-        judged = truth * hit + (1 - truth) * false
+        event, none = path.votes[day]
+        hit, false = np.minimum(half(event), 1), np.minimum(half(none), 1)
+        flagged = truth * hit + (1 - truth) * false
         size = np.maximum(rng.poisson(path.judged[day], self.replicates), self.scenario.fewest)
         sent = rng.multinomial(size, path.shares[day])
         n = np.round(sent / self.scenario.design_effect).astype(np.int64)
-        half = np.full((self.replicates, 2), self.scenario.sentinels // 2)
-        errors = np.array([path.seen_sensitivity[day], path.seen_false_positives[day]])
-        events = [truth * hit / judged, truth * (1 - hit) / (1 - judged)]
+        sentinels = np.full((self.replicates, 2), self.scenario.sentinels // 2)
+        events = [truth * hit / flagged, truth * (1 - hit) / (1 - flagged)]
         return Traffic(
             bool(path.weekend[day]),
-            n,
-            rng.binomial(n, judged),
-            half,
-            rng.binomial(half, errors),
+            rng.multinomial(n, truth[..., None] * event + (1 - truth[..., None]) * none),
+            sentinels,
+            rng.multinomial(sentinels, path.seen_votes[day]),
             truth,
             np.stack(events, axis=-1),
         )
