@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import poisson
 
 from alignment_monitor.simulation.years import Outcome
-from benchmarks import common, detection, detection_cases, detection_contest
+from benchmarks import common, detection, detection_cases, detection_contest, detection_panel
 from benchmarks.detection_cases import CHANGE_DAY, CHANGED, QUIET, Simulated, judged
 from benchmarks.detection_figures import (
     Rate,
@@ -42,7 +42,7 @@ def test_seeds_for_readers_and_for_choices_differ():
 
 def test_the_page_has_a_place_for_each_table():
     text = common.PAGE.read_text()
-    for name in ("detection_cases", "detection_peers"):
+    for name in ("detection_cases", "detection_panel", "detection_peers"):
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
 
 
@@ -118,6 +118,29 @@ def test_each_case_changes_one_thing_on_the_same_day_or_nothing():
     assert all(case.change_day == CHANGE_DAY for case in CHANGED.values())
     assert all(case.change_day is None for case in QUIET.values())
     assert len({*CHANGED.values(), *QUIET.values()}) == len(CHANGED) + len(QUIET)
+
+
+def test_panels_leave_the_seeds_of_all_other_cases_as_they_were():
+    names = list(detection_cases.SCENARIOS)
+    alone = [name for name in names if detection_cases.SCENARIOS[name].panel is None]
+    assert names == alone + list(detection_cases.PANELS)
+    assert detection_cases.seed_of("late, +5", 7) == (7, 18)
+    assert len(set(detection_cases.PANELS.values())) == len(detection_cases.PANELS)
+
+
+def test_each_row_of_panels_has_a_figure_of_its_own_case_for_each_dependence():
+    class Marked(dict):
+        def __missing__(self, name):
+            assert name in detection_cases.PANELS
+            late = 100 * name.endswith("0.6")
+            page = [(row, CHANGE_DAY + late, 0) for row in range(3)] if "+15" in name else []
+            return outcome(days=260, page=page, judge=[(0, CHANGE_DAY)])
+
+    told = detection_panel.lines(Marked())
+    assert len({case for case, *_ in told}) == len(told)
+    assert all(len(figures) == len(detection_cases.DEPENDENCES) for _, *figures in told)
+    paged = {case: figures for case, *figures in told}["the same: false page in 90 days"]
+    assert [share.hits for share in paged] == [3, 3, 0]
 
 
 def test_a_large_change_is_found_in_days_and_most_quiet_years_have_no_page(capsys):

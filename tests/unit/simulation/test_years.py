@@ -36,7 +36,7 @@ def plausible(hits, count, probability):
 
 def pooled(paths, day):
     """Judged rate of all traffic of a day."""
-    hit, false = paths.sensitivity[day], paths.false_positives[day]
+    hit, false = paths.errors[day]
     return paths.shares[day] @ (paths.truth[day] * hit + (1 - paths.truth[day]) * false)
 
 
@@ -163,11 +163,11 @@ def test_a_mask_keeps_the_judged_rate_while_the_true_one_rises():
     assert judged == pytest.approx([judged[0]] * 20)
     truth = found.truth @ np.array(SHARES)
     assert truth[[9, 10, 14, 19]] == pytest.approx([0.10, 0.11, 0.15, 0.15])
-    assert found.sensitivity[19] < scenario.sensitivity
-    assert (found.seen_sensitivity == found.sensitivity).all()
+    assert found.errors[19, 0] < scenario.sensitivity
+    assert (found.seen_errors == found.errors).all()
     blind = paths(replace(scenario, sentinels_see=False), 20)
-    assert (blind.seen_sensitivity == scenario.sensitivity).all()
-    assert (blind.sensitivity == found.sensitivity).all()
+    assert (blind.seen_errors[:, 0] == scenario.sensitivity).all()
+    assert (blind.errors == found.errors).all()
 
 
 def test_traffic_moves_the_judged_rate_and_no_rate_of_a_segment():
