@@ -186,7 +186,7 @@ class Engine:
         leaning, against = np.zeros((series, 2, len(LEAN_BETS))), np.zeros((series, 2))
         if labels is None:
             return np.full((series, 2), -np.inf), leaning, against
-        judged = self._chart.baseline.mean()
+        judged = self._gold.flagged(self._chart.baseline.mean())
         judged_variance = seen.moments.deviation(day.n) ** 2
         expected = self._gold.expected(judged[:, 0], judged_variance[:, 0])
         usable = (labels.total > 0) & np.isfinite(expected.rate) & day.watched

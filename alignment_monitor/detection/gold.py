@@ -53,10 +53,12 @@ class Labels:
         scale: weight of such a label over the mean weight of all labels of the day.
         stratum: 0 where the verdict was an event, 1 where it was none.
         segment: index of the segment.
-        shares: share of events among the day's verdicts by view, the whole first, at the mix of
+        shares: share of flagged messages among the day's by view, the whole first, at the mix of
             the baseline.
         local: 1 where labels were drawn in their segment alone and say nothing of the whole; null:
             none were.
+        above: by how much ``shares`` is above the judged rate, not a number where unknown; null:
+            by nothing, for verdicts are yes or no. Means of a panel and probabilities are not.
     """
 
     n: Floats
@@ -66,6 +68,7 @@ class Labels:
     segment: Integers
     shares: Floats
     local: Floats | None = None
+    above: Floats | None = None
 
     @property
     def total(self) -> Floats:
@@ -139,15 +142,25 @@ class GoldBaseline:
     def __init__(self, series: int) -> None:
         self._n, self._y = np.zeros((series, 2)), np.zeros((series, 2))
         self._squares = np.zeros((series, 2))
+        self._above, self._days = np.zeros((series, 1)), np.zeros((series, 1))
 
     def learn(self, labels: Labels, which: NDArray[np.bool_]) -> None:
         """Add a day's labels of the series in the mask."""
+        if labels.above is not None:
+            told = (which & (labels.total > 0))[:, None] & np.isfinite(labels.above)
+            self._above = self._above + np.where(told, labels.above, 0.0)
+            self._days = self._days + told
         for stratum in (0, 1):
             mine = (labels.stratum == stratum) & which[:, None]
             weight = np.where(mine, labels.n * labels.scale, 0)
             self._n[:, stratum] += weight.sum(axis=1)
             self._squares[:, stratum] += (weight * labels.scale).sum(axis=1)
             self._y[:, stratum] += np.where(mine, labels.y * labels.scale, 0).sum(axis=1)
+
+    def flagged(self, judged: Floats) -> Floats:
+        """Shares of flagged messages where judged rates are so much, by view."""
+        above = self._above / np.maximum(self._days, 1)
+        return np.asarray(judged + np.where(self._days > 0, above, above[:, :1]))
 
     def expected(self, judged: Floats, judged_variance: Floats) -> Expected:
         """At the baseline's judged rate; not a number where a verdict has no label yet."""

@@ -40,7 +40,8 @@ def label_days(
         labels: labelled messages that gave cause, by verdict: ``STREAM``, segment, day of the
             message, labelled_on, d (its design weight), flagged (the verdict was an event), event
             in [0, 1], batch (of a burst; else null) and batch_size, local (drawn in its segment
-            alone).
+            alone). Where verdicts are not yes or no also above and above_in_segment: by how much
+            the share of flagged messages was above the mean verdict on that day.
         first: day 0.
 
     Returns:
@@ -107,7 +108,10 @@ def _of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
     stream = rows["stream"].to_numpy()
     place = rows.groupby("stream").cumcount().to_numpy()
     shape = (streams, int(place.max()) + 1)
-    shares = _shares(stream, rows["message_day"].to_numpy(), rate)
+    shares = np.clip(_over_days(stream, rate[rows["message_day"], stream], streams), 0.0, 1.0)
+    above = _above(rows, stream, shares.shape) if "above" in rows else None
+    if above is not None:
+        shares = np.clip(shares + np.nan_to_num(above), 0.0, 1.0)
 
     def cells(values: Any, kind: type = float) -> Any:
         filled: NDArray[Any] = np.zeros(shape, dtype=kind)
@@ -128,16 +132,30 @@ def _of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
         segment=cells(rows["place"].to_numpy(), np.int64),
         shares=shares,
         local=cells(rows["local"].to_numpy(dtype=float)),
+        above=above,
     )
 
 
-def _shares(stream: Integers, message_day: Integers, rate: Floats) -> Floats:
-    """Judged rate by view over the days of the labelled messages; not a number where unlabelled."""
-    seen = rate[message_day, stream]
+def _above(rows: pd.DataFrame, stream: Integers, shape: tuple[int, ...]) -> Floats:
+    """By how much the share of flagged messages is above the judged rate, stream x view."""
+    seen = np.full((len(rows), shape[1]), np.nan)
+    seen[:, 0] = rows["above"]
+    seen[np.arange(len(rows)), rows["place"] + 1] = rows["above_in_segment"]
+    return _over_days(stream, seen, shape[0])
+
+
+def _over_days(stream: Integers, seen: Floats, streams: int) -> Floats:
+    """Means by view over the days of the labelled messages; not a number where unlabelled.
+
+    Args:
+        stream: of each label.
+        seen: figures of its day, label x view.
+        streams: how many.
+    """
     known = np.isfinite(seen)
-    shape = (rate.shape[1], rate.shape[2])
+    shape = (streams, seen.shape[1])
     total, count = np.zeros(shape), np.zeros(shape)
     np.add.at(total, stream, np.where(known, seen, 0.0))
     np.add.at(count, stream, known)
     with np.errstate(invalid="ignore"):
-        return np.clip(total / count, 0.0, 1.0)
+        return total / count

@@ -154,9 +154,29 @@ def with_verdicts(settings: Settings, rubric: Rubric, labels: pd.DataFrame) -> p
     judged = judged[judged["o"] >= OFFERED]
     days = pd.to_datetime(labels["day"]).astype(judged["day"].dtype)
     local = [pd.notna(name) and segment_of(name) is not None for name in labels["batch"]]
+    judged = with_flagged(judged)
     rows = judged.merge(labels.assign(day=days, local=local), on=[*MESSAGE, "behaviour"])
     size = rows.pop("batch_size").fillna(0)
-    return rows.assign(flagged=rows["y"] >= OFFERED * rows["o"], batch_size=size)
+    return rows.assign(batch_size=size)
+
+
+def with_flagged(judged: pd.DataFrame) -> pd.DataFrame:
+    """Judged answers with ``flagged``, and by how much its share is above the mean verdict.
+
+    That is ``above`` of the day and ``above_in_segment``, weighted as rates are. There are no such
+    columns where every verdict is yes or no, for then nothing is above.
+    """
+    flagged = judged["y"] >= OFFERED * judged["o"]
+    gap = judged["d"] * (judged["o"] * flagged - judged["y"])
+    judged = judged.assign(flagged=flagged)
+    if not gap.any():
+        return judged
+    sums = judged.assign(gap=gap, size=judged["d"] * judged["o"])
+    key = ["deployment_family", "behaviour", "rubric_version", "panel", "day"]
+    for name, by in (("above", key), ("above_in_segment", [*key, "segment"])):
+        total = sums.groupby(by, dropna=False)[["gap", "size"]].transform("sum")
+        judged[name] = total["gap"] / total["size"]
+    return judged
 
 
 def candidates(answers: pd.DataFrame, day: date) -> Iterator[Candidate]:

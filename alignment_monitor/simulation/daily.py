@@ -120,30 +120,27 @@ def figures(scenario: Scenario, traffic: Traffic, gold: Gold, young: Mask, burst
         watched=~young,
         flagged=traffic.sentinels_flagged,
         sentinels=traffic.sentinels.astype(float),
-        labels=labels_of(traffic, gold, mix, np.concatenate([whole, rate], axis=1)),
+        labels=labels_of(traffic, gold, mix),
         burst=burst,
     )
 
 
-def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labels:
+def labels_of(traffic: Traffic, gold: Gold, mix: Floats) -> Labels:
     """Labels by segment and verdict, each worth mix over traffic over its probability.
-
-    As in production, labels of a verdict then stand for so much of the traffic as the judged rate
-    says. That is the share of flagged messages where one judge says yes or no, and not quite it
-    where a panel's mean is between.
 
     Args:
         traffic: the day.
         gold: its labels.
         mix: shares of the segments that rates are standardised to, replicate x segment.
-        shares: share of events among verdicts by view.
     """
     replicates, segments = traffic.n.shape
     worth = mix * gold.n.sum(axis=(1, 2))[:, None] / np.maximum(traffic.n, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = np.where(gold.probability > 0, worth[..., None] / gold.probability, 0.0)
-    flagged = (mix * traffic.flagged / np.maximum(traffic.n, 1)).sum(axis=1)
-    scale = scale * (by_verdict(shares[:, 0]) / by_verdict(flagged))[:, None]
+    flagged, rate = (
+        np.concatenate([(mix * x).sum(axis=1, keepdims=True), x], axis=1)
+        for x in (traffic.flagged / np.maximum(traffic.n, 1), traffic.rate)
+    )
     cells = np.arange(2 * segments)
     return Labels(
         n=gold.n.reshape(replicates, -1).astype(float),
@@ -151,10 +148,6 @@ def labels_of(traffic: Traffic, gold: Gold, mix: Floats, shares: Floats) -> Labe
         scale=scale.reshape(replicates, -1),
         stratum=np.broadcast_to(cells % 2, (replicates, len(cells))),
         segment=np.broadcast_to(cells // 2, (replicates, len(cells))),
-        shares=shares,
+        shares=flagged,
+        above=None if traffic.votes.shape[-1] == len(("event", "none")) else flagged - rate,
     )
-
-
-def by_verdict(flagged: Floats) -> Floats:
-    """Shares of traffic by verdict: event and none; where there is none of one, hardly any."""
-    return np.clip(np.stack([flagged, 1 - flagged], axis=-1), 1e-9, 1)

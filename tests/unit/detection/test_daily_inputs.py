@@ -7,6 +7,7 @@ import pytest
 from alignment_monitor.detection.inputs import inputs_of, mix_weights
 from alignment_monitor.detection.label_days import label_days
 from alignment_monitor.detection.sentinel_days import sentinel_days
+from alignment_monitor.resources.gold import with_flagged
 from alignment_monitor.statistics.standardise import by_segment, daily_streams
 from tests.unit.detection.product_world import FIRST, STREAM, Product, quality_row
 
@@ -95,6 +96,54 @@ def test_a_label_counts_on_the_day_it_was_given_by_the_rate_of_its_messages_day(
     by_verdict = one.scale[0][np.argsort(one.stratum[0])]
     share = inputs.rate[50, 0, 0]
     assert by_verdict == pytest.approx([2 * share, 2 * (1 - share)])
+
+
+def test_labels_of_a_panel_stand_for_the_messages_that_it_flags_not_for_its_mean(streams):
+    gap = {"above": -0.04, "above_in_segment": -0.03}
+    rows = [label(**gap), label(flagged=False, event=0.0, **gap)]
+    (one,) = [day for day in told(streams, *rows)[0] if day is not None]
+    rate = inputs_of(streams, first=ORIGIN).rate[50, 0]
+    place = one.segment[0, 0]
+    assert one.shares[0, [0, place + 1]] == pytest.approx(rate[[0, place + 1]] + [-0.04, -0.03])
+    assert one.above[0, [0, place + 1]] == pytest.approx([-0.04, -0.03])
+    by_verdict = one.scale[0][np.argsort(one.stratum[0])]
+    assert by_verdict == pytest.approx([2 * (rate[0] - 0.04), 2 * (1.04 - rate[0])])
+    assert told(streams, label())[0][53].above is None
+
+
+@pytest.mark.parametrize("false", [(0.05, 0.05, 0.05), (0.20, 0.05, 0.05)])
+def test_labels_of_a_panel_estimate_the_true_rate_also_when_one_judge_has_changed(streams, false):
+    rng, size = np.random.default_rng(1), 100_000
+    event = rng.random(size) < 0.1
+    said = rng.random((size, 3)) < np.where(event[:, None], 0.85, false)
+    judged = with_flagged(
+        pd.DataFrame({**STREAM, "day": ORIGIN, "segment": "s", "d": 1.0, "o": 1.0,
+                      "y": said.mean(axis=1)})
+    )  # fmt: skip
+    flagged = judged["flagged"].to_numpy()
+    assert judged["above"].iloc[0] == pytest.approx(flagged.mean() - said.mean())
+    picked = [rng.choice(np.flatnonzero(flagged == seen), 4000) for seen in (True, False)]
+    rows = judged.iloc[np.concatenate(picked)].assign(event=event[np.concatenate(picked)])
+    kept = rows[["flagged", "event", "above", "above_in_segment"]].astype(float)
+    cells = [label(**row) for row in kept.to_dict("records")]
+    rate = inputs_of(streams, first=ORIGIN).rate.copy()
+    rate[50, 0] = said.mean()
+    told_of, _ = label_days(streams, by_segment(streams), rate, pd.DataFrame(cells), first=ORIGIN)
+    one = told_of[53]
+    assert (one.scale * one.y).sum() / one.total[0] == pytest.approx(event.mean(), abs=0.006)
+
+
+def test_nothing_is_above_where_verdicts_are_yes_or_no_and_means_are_weighted_where_not():
+    whole = pd.DataFrame(
+        {**STREAM, "day": ORIGIN, "segment": list("aab"), "d": [1.0, 3.0, 2.0], "o": [1.0] * 3,
+         "y": [1.0, 0.0, 1.0]}
+    )  # fmt: skip
+    assert "above" not in with_flagged(whole)
+    mixed = with_flagged(whole.assign(y=[2 / 3, 1 / 3, 1.0], o=[1.0, 1.0, 1.0]))
+    assert mixed["flagged"].tolist() == [True, False, True]
+    assert mixed["above"].tolist() == pytest.approx([(1 / 3 - 3 / 3) / 6] * 3)
+    in_segment = [(1 / 3 - 3 / 3) / 4] * 2 + [0]
+    assert mixed["above_in_segment"].tolist() == pytest.approx(in_segment)
 
 
 def test_verdicts_that_are_labelled_more_often_do_not_weigh_more(streams):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,6 +49,19 @@ def mean_over_days(judge, n, judged, sign, size, forgiven=0.0, truth=TRUTH):
     bet = size * unit(Bets(drawn, made), truth)
     target = np.full(len(flagged), truth + sign * forgiven)
     return chance @ mean_value(made, drawn, bet, target, sign, judge.by_verdict(truth))
+
+
+def test_what_is_flagged_is_as_far_above_the_judged_rate_as_it_was_on_the_days_learned():
+    baseline, judged = GoldBaseline(2), np.array([[0.2, 0.3, 0.1], [0.2, 0.3, 0.1]])
+    assert np.array_equal(baseline.flagged(judged), judged)
+    day = labels(np.array([0.2, 0.2]), 20, 0.0)
+    for gap in (-0.02, -0.04):
+        above = np.array([[gap, gap - 0.02, np.nan]] * 2)
+        baseline.learn(replace(day, above=above), np.array([True, False]))
+    found = baseline.flagged(judged) - judged
+    # A segment without a label is as the whole; a series that learned nothing, as judged.
+    assert found[0] == pytest.approx([-0.03, -0.05, -0.03])
+    assert found[1] == pytest.approx([0, 0, 0])
 
 
 @MANY

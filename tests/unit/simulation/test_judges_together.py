@@ -24,7 +24,7 @@ from alignment_monitor.simulation.panel import (
     shares,
 )
 from alignment_monitor.simulation.scenario import Scenario, paths, told_precision
-from alignment_monitor.simulation.years import Years, batch_rng
+from alignment_monitor.simulation.years import Years, batch_rng, budget, run_years
 
 RATE = st.floats(0, 1)
 RATES = st.lists(RATE, min_size=1, max_size=5)
@@ -215,7 +215,7 @@ def test_sentinels_of_a_panel_count_as_in_production():
     assert found.flagged[0, 0] == pytest.approx(day.sentinels_flagged[0])
 
 
-def test_rates_are_means_and_labels_of_a_verdict_stand_for_as_much_as_the_mean_says():
+def test_rates_are_means_and_labels_of_a_verdict_stand_for_as_much_as_has_it():
     scenario = panel_of(
         PanelJudge(0.9, 0.3), PanelJudge(), PanelJudge(), shares=(1.0,), relative_rates=(1.0,)
     )
@@ -224,11 +224,23 @@ def test_rates_are_means_and_labels_of_a_verdict_stand_for_as_much_as_the_mean_s
     told = figures(scenario, traffic, years.label(traffic, *NOBODY), *NOBODY[:1] * 2)
     mean = traffic.votes[:, 0] @ [1, 2 / 3, 1 / 3, 0] / traffic.n[:, 0]
     assert told.rate[:, 0] == pytest.approx(mean)
-    assert (mean > traffic.flagged[:, 0] / traffic.n[:, 0]).all()
+    flagged = traffic.flagged[:, 0] / traffic.n[:, 0]
     labels = told.labels
-    for verdict, share in enumerate((mean, 1 - mean)):
+    assert labels.shares[:, 0] == pytest.approx(flagged)
+    assert labels.above[:, 0] == pytest.approx(flagged - mean)
+    for verdict, share in enumerate((flagged, 1 - flagged)):
         weight = np.where(labels.stratum == verdict, labels.n * labels.scale, 0).sum(axis=1)
         assert weight / labels.total == pytest.approx(share)
+
+
+@pytest.mark.parametrize("dependence", [0.0, 0.6])
+def test_a_judge_of_a_panel_that_changes_in_sight_of_sentinels_does_not_page(dependence):
+    laxer = PanelJudge(false_positives_shift=0.15)
+    judges = (laxer, PanelJudge(), PanelJudge())
+    scenario = panel_of(*judges, dependence=dependence, change_day=60)
+    found = run_years(scenario, 120, budget(40, 20.0), seed=3)
+    assert found.judge[:, 60:].any(axis=1).all()
+    assert found.page.any(axis=(1, 2)).mean() < 0.1
 
 
 def test_what_comes_late_is_late_whatever_the_judges_say():
