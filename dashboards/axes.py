@@ -12,7 +12,7 @@ import pandas as pd
 QUIET_TITLE: dict[str, Any] = {
     "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
 }  # fmt: skip
-FLOOR = alt.value("height")
+FLOOR = alt.Y2Value("height")
 DAYS = (
     "utchours(datum.value) ? '' : "
     "utcFormat(datum.value, utcdayofyear(datum.value) == 1 ? '%-d %b %Y' : '%-d %b')"

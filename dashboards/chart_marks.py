@@ -55,7 +55,7 @@ def layers(marks: Sequence[tuple[date, str, str]], first: date, last: date) -> l
         .mark_text(
             align=side, baseline="middle", dx=dx, dy=RISE, fontSize=10, color=QUIET, limit=160
         )
-        .encode(x=over_days(), y=alt.YValue("height"), text="shown:N")
+        .encode(x=over_days(), y=alt.YValue("height"), text=alt.Text("shown:N"))
         for side, dx in (("left", 6), ("right", -6))
         if any(text for text, at in placed if at == side)
     ]
@@ -76,7 +76,11 @@ def learning(baseline: tuple[date, date] | None) -> list[Any]:
         return []
     first, last = baseline
     frame = pd.DataFrame({"day": [moment(first)], "end": [moment(last)]})
-    return [alt.Chart(frame).mark_rect(color=QUIET, opacity=0.13).encode(x=over_days(), x2="end:T")]
+    return [
+        alt.Chart(frame)
+        .mark_rect(color=QUIET, opacity=0.13)
+        .encode(x=over_days(), x2=alt.X2("end:T"))
+    ]
 
 
 def normal(level: float | None, y: alt.Y) -> list[Any]:
@@ -105,7 +109,7 @@ def changes(told: Sequence[tuple[date, str]], last: date) -> list[Any]:
         ),
         base.mark_text(
             align="right", baseline="top", dx=-7, dy=0, color=ALARM, fontSize=11, fontWeight=600
-        ).encode(x=over_days(), y=alt.YValue(1), text="label:N"),
+        ).encode(x=over_days(), y=alt.YValue(1), text=alt.Text("label:N")),
     ]
 
 

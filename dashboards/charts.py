@@ -80,7 +80,7 @@ def trend(data: Trend) -> Any:
         *chart_marks.alarms(inside(data.alarms, data.span)),
         *chart_marks.changes(inside(data.changes, data.span), data.span[1]),
     ]
-    return alt.layer(*layers).properties(height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
+    return alt.layer(*layers, height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
 
 
 def inside(told: Sequence[tuple[date, str]], span: tuple[date, date]) -> Sequence[tuple[date, str]]:
@@ -173,7 +173,7 @@ def _weekly(data: Trend) -> list[alt.Chart]:
     base = alt.Chart(_points(data.weekly))
     detail = alt.Detail("series:N")
     band = base.mark_area(color=data.colour, opacity=0.2, clip=True).encode(
-        x=over_days(), y=alt.Y("lower:Q"), y2="upper:Q", detail=detail
+        x=over_days(), y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q"), detail=detail
     )
     line = base.mark_line(color=data.colour, strokeWidth=2.2, clip=True).encode(
         x=over_days(), y=_y(data), detail=detail
@@ -250,14 +250,14 @@ def _eras(data: Trend) -> list[alt.Chart]:
     layers = [
         base.mark_rect().encode(
             x=over_days(),
-            x2="end:T",
+            x2=alt.X2("end:T"),
             y=alt.YValue(STRIP),
             y2=alt.Y2Value(BAND),
             color=hue,
             tooltip=tooltip,
         ),
         base.mark_text(align="left", baseline="bottom", fontSize=10.5, dy=-2, limit=110).encode(
-            x=over_days(), y=alt.YValue(STRIP), text="label:N", color=hue
+            x=over_days(), y=alt.YValue(STRIP), text=alt.Text("label:N"), color=hue
         ),
     ]
     if any(new for *_, new in eras) and len(eras) <= MOST_RULES:

@@ -85,7 +85,8 @@ def limits(
         question: of the rubric.
         points: of the question, as ``record.rolling`` gives them.
     """
-    bases = [_base(rows, era, question) for era in eras]
+    mine = [row for row in rows if row["question"] == question]
+    bases = [_base(mine, era, question) for era in eras]
     found = []
     for point in points:
         era = eras[point.era]
@@ -116,10 +117,7 @@ def _quantiles(n: int, a: float, b: float) -> tuple[int, int]:
 
 def _base(rows: Sequence[Row], era: Era, question: str) -> dict[str, Any]:
     last = era.first + timedelta(days=WINDOW - 1)
-    mine = [
-        row
-        for row in rows
-        if row["question"] == question and version_of(row) == era.version and row["day"] <= last
-    ]
-    scores = pooled(mine)
+    scores = pooled(
+        row for row in rows if era.first <= row["day"] <= last and version_of(row) == era.version
+    )
     return {name: scores.get((name, question), Score()) for name in (SENSITIVITY, SPECIFICITY)}

@@ -47,7 +47,7 @@ def layers(limits: Sequence[Limits], colour: str) -> list[Any]:
     steps = [
         alt.Chart(frame[frame["measure"] == measure])
         .mark_line(interpolate="step", color=hue, strokeWidth=0.8, opacity=0.75, clip=True)
-        .encode(x=over_days(), y=f"{end}:Q", detail="era:N")
+        .encode(x=over_days(), y=alt.Y(f"{end}:Q"), detail=alt.Detail("era:N"))
         for measure, hue in ((SENSITIVITY, colour), (SPECIFICITY, QUIET))
         for end in ("lower", "upper")
         if (frame["measure"] == measure).any()
@@ -57,7 +57,7 @@ def layers(limits: Sequence[Limits], colour: str) -> list[Any]:
         .mark_point(color=ALARM, filled=True, size=22, opacity=1)
         .encode(
             x=over_days(),
-            y="rate:Q",
+            y=alt.Y("rate:Q"),
             tooltip=[alt.Tooltip("date:N", title="beyond its limits"), alt.Tooltip("told:N")],
         )
     )

@@ -35,11 +35,11 @@ def delays(days: Sequence[Delay]) -> Any:
     ]
     y = alt.Y("median:Q", title="seconds, p50 to p95", axis=axis, scale=alt.Scale(type="log"))
     layers = [
-        base.mark_area(color=QUIET, opacity=0.2).encode(x=over_days(), y=y, y2="slow:Q"),
+        base.mark_area(color=QUIET, opacity=0.2).encode(x=over_days(), y=y, y2=alt.Y2("slow:Q")),
         base.mark_line(color=QUIET, strokeWidth=2.2, point=True).encode(x=over_days(), y=y),
         base.mark_rule(strokeWidth=8, opacity=0).encode(x=over_days(), tooltip=tooltip),
     ]
-    return alt.layer(*layers).properties(height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
+    return alt.layer(*layers, height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
 
 
 def alt_of(days: Sequence[Delay], judge: str) -> str:

@@ -18,14 +18,14 @@ def chart(data: Drawing, ink: str) -> Any:
         alt.Chart(pd.DataFrame(data.bands))
         .mark_area(line=False)
         .encode(
-            x=x, y=y, y2="y2:Q", color=hue, detail="band:N",
+            x=x, y=y, y2=alt.Y2("y2:Q"), color=hue, detail=alt.Detail("band:N"),
             opacity=alt.Opacity("opacity:Q", scale=None),
         ),
         alt.Chart(pd.DataFrame(data.boxes))
         .mark_rect(stroke=None)
-        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=hue),
+        .encode(x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"), color=hue),
         alt.Chart(pd.DataFrame(data.labels))
         .mark_text(align="left", baseline="middle", fontSize=12, fontWeight=600, color=ink)
-        .encode(x=x, y=y, text="label:N"),
+        .encode(x=x, y=y, text=alt.Text("label:N")),
     ]  # fmt: skip
-    return alt.layer(*layers).properties(height=low, autosize=FIT).configure_view(stroke=None)
+    return alt.layer(*layers, height=low, autosize=FIT).configure_view(stroke=None)

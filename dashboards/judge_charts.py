@@ -139,10 +139,10 @@ def sway(data: Sway) -> Any:
         *_limits([data.limit], [data.colour]),
         _label(data.limit, "tolerated"),
         base.mark_area(color=data.colour, opacity=0.2, clip=True).encode(
-            x=over_days(), y=alt.Y("lower:Q"), y2="upper:Q", detail="era:N"
+            x=over_days(), y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q"), detail=alt.Detail("era:N")
         ),
         base.mark_line(color=data.colour, strokeWidth=2.2).encode(
-            x=over_days(), y=y, detail="era:N"
+            x=over_days(), y=y, detail=alt.Detail("era:N")
         ),
         _hover(
             frame,
@@ -193,10 +193,13 @@ def _measure(
     base = alt.Chart(frame)
     return [
         base.mark_area(color=colour, opacity=0.16, clip=True).encode(
-            x=over_days(), y=alt.Y(f"{name}_lower:Q"), y2=f"{name}_upper:Q", detail="era:N"
+            x=over_days(),
+            y=alt.Y(f"{name}_lower:Q"),
+            y2=alt.Y2(f"{name}_upper:Q"),
+            detail=alt.Detail("era:N"),
         ),
         base.mark_line(color=colour, strokeWidth=2, strokeDash=list(dash)).encode(
-            x=over_days(), y=y, detail="era:N"
+            x=over_days(), y=y, detail=alt.Detail("era:N")
         ),
     ]
 
@@ -215,7 +218,7 @@ def _limits(limits: Sequence[float], colours: Sequence[str]) -> list[Any]:
     return [
         alt.Chart(pd.DataFrame({"at": [at]}))
         .mark_rule(color=colour, strokeDash=[1, 3], strokeWidth=1.2)
-        .encode(y="at:Q")
+        .encode(y=alt.Y("at:Q"))
         for at, colour in zip(limits, colours, strict=True)
     ]
 
@@ -236,10 +239,10 @@ def _news(eras: Sequence[Era]) -> list[Any]:
     tooltip = [alt.Tooltip("date:N", title="from"), alt.Tooltip("news:N", title=" ")]
     return [
         base.mark_rule(color=QUIET, strokeDash=[2, 3], strokeWidth=1.2).encode(
-            x=over_days(), y=alt.value(0), y2=FLOOR, tooltip=tooltip
+            x=over_days(), y=alt.YValue(0), y2=FLOOR, tooltip=tooltip
         ),
         base.mark_point(shape="diamond", color=QUIET, filled=True, size=60, opacity=1).encode(
-            x=over_days(), y=alt.value(0), tooltip=tooltip
+            x=over_days(), y=alt.YValue(0), tooltip=tooltip
         ),
     ]
 
@@ -262,12 +265,12 @@ def _label(at: float, words: str) -> Any:
     return (
         alt.Chart(pd.DataFrame({"at": [at], "label": [f"{rate(at)} {words}"]}))
         .mark_text(align="right", baseline="bottom", dy=-3, fontSize=11, color=QUIET)
-        .encode(x=alt.value("width"), y="at:Q", text="label:N")
+        .encode(x=alt.XValue("width"), y=alt.Y("at:Q"), text=alt.Text("label:N"))
     )
 
 
 def _framed(layers: Sequence[Any], height: int = TREND_HEIGHT) -> Any:
-    return alt.layer(*layers).properties(height=height, autosize=FIT, padding=PADDING)
+    return alt.layer(*layers, height=height, autosize=FIT, padding=PADDING)
 
 
 def era_of(day: date, eras: Sequence[Era]) -> int:

@@ -55,7 +55,7 @@ def differences(
         rows = frame[frame["kind"] == kind]
         layers += _marks(rows, x, y, colour, alt.value(ROW / 2 + offset), filled=filled)
     height = ROW * len(order)
-    return alt.layer(*layers).properties(height=height, autosize=FIT, padding=PADDING)
+    return alt.layer(*layers, height=height, autosize=FIT, padding=PADDING)
 
 
 def _marks(
@@ -72,7 +72,12 @@ def _marks(
     fill = colour if filled else alt.value("transparent")
     return [
         base.mark_rule(strokeWidth=2, strokeDash=[1, 0] if filled else [3, 2]).encode(
-            x=alt.X("lower:Q"), x2="upper:Q", y=y, yOffset=shift, color=colour, tooltip=tooltip
+            x=alt.X("lower:Q"),
+            x2=alt.X2("upper:Q"),
+            y=y,
+            yOffset=shift,
+            color=colour,
+            tooltip=tooltip,
         ),
         base.mark_point(filled=filled, size=80, opacity=1, strokeWidth=2).encode(
             x=x, y=y, yOffset=shift, color=colour, fill=fill, tooltip=tooltip
@@ -83,7 +88,7 @@ def _marks(
 def _zero() -> alt.Chart:
     """No difference."""
     frame = pd.DataFrame({"zero": [0.0]})
-    return alt.Chart(frame).mark_rule(color=QUIET, strokeWidth=1.5).encode(x="zero:Q")
+    return alt.Chart(frame).mark_rule(color=QUIET, strokeWidth=1.5).encode(x=alt.X("zero:Q"))
 
 
 def differences_alt(
@@ -137,7 +142,7 @@ def contributions(one: Compared, colour: str) -> Any:
     ]
     bars = base.mark_bar(color=colour, opacity=0.75, height=14).encode(x=x, y=y, tooltip=tooltip)
     height = BAR * len(order)
-    return alt.layer(bars, _zero()).properties(height=height, autosize=FIT, padding=PADDING)
+    return alt.layer(bars, _zero(), height=height, autosize=FIT, padding=PADDING)
 
 
 def contributions_alt(one: Compared, title: str) -> str:

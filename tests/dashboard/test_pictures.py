@@ -4,8 +4,11 @@ from datetime import date
 
 import altair as alt
 import axes
+import hypothesis.strategies as st
 import pandas as pd
-from pictures import picture, standing_alone
+from altair.utils.data import to_values
+from hypothesis import given
+from pictures import picture, plain, standing_alone
 
 FRAME = pd.DataFrame({"day": [axes.moment(date(2026, 11, day)) for day in (1, 2)], "rate": [0, 1]})
 CHART = (
@@ -44,3 +47,23 @@ def test_a_bitmap_is_one_and_large_enough_for_a_slide():
     drawn = picture(standing_alone(CHART, "Caving", SAID, simulated=False), "PNG")
     assert drawn.startswith(b"\x89PNG")
     assert int.from_bytes(drawn[16:20], "big") > 1400
+
+
+COLUMNS = {
+    "day": st.dates(date(1980, 1, 1), date(2200, 1, 1)).map(axes.moment),
+    "rate": st.one_of(st.none(), st.floats()),
+    "n": st.integers(0, 2**53),
+    "flag": st.booleans(),
+    "text": st.one_of(st.none(), st.text()),
+}
+
+
+@given(st.lists(st.fixed_dictionaries(COLUMNS), min_size=1, max_size=4))
+def test_a_frame_is_drawn_from_the_values_that_altair_would_take(rows):
+    frame = pd.DataFrame({name: [row[name] for row in rows] for name in COLUMNS})
+    assert plain(frame) == to_values(frame)
+
+
+def test_what_is_no_frame_of_days_in_utc_is_left_to_altair_s_own_rules():
+    assert plain({"values": [{"a": 1}]}) == to_values({"values": [{"a": 1}]})
+    assert plain(pd.DataFrame({"a": []})) == {"values": []}
