@@ -191,17 +191,12 @@ def verdicts(day: date, name: str) -> pa.Table:
 
 
 def families() -> list[str]:
-    """Families of deployments, those with the newest figures first."""
-
-    def newest() -> pa.Table:
-        whole = {"deployment": "all", "segment": "all"}
-        found = home().select("estimates", columns=["deployment_family", "day"], **whole)
-        return found.group_by("deployment_family").aggregate([("day", "max")])
-
-    found = kept(("families",), "estimates", newest)
-    found = found.sort_by([("day_max", "descending"), ("deployment_family", "ascending")])
-    names: list[str] = found["deployment_family"].to_pylist()
-    return names
+    """Families of deployments that have figures, those with the newest ones first."""
+    names = {row["deployment_family"] for row in rows("deployments")}
+    whole = {"deployment": "all", "segment": "all"}
+    days = {name: newest("estimates", deployment_family=name, **whole) for name in sorted(names)}
+    known = [name for name, day in days.items() if day is not None]
+    return sorted(known, key=lambda name: days[name] or date.min, reverse=True)
 
 
 def deployments(family: str | None = None) -> list[dict[str, Any]]:

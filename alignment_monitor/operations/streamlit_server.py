@@ -16,6 +16,7 @@ PAGES_IMPORT = (
     "alignment_monitor.judging.window",
     "alignment_monitor.resources.marts",
     "alignment_monitor.settings",
+    "alignment_monitor.statistics.agreement",
     "alignment_monitor.statistics.signals",
 )
 """Slow to import; a page imports more, but nothing that takes longer than a blink."""
