@@ -24,6 +24,10 @@ RUBRIC = marts.rubric()
 GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
 PAGES = {path.stem for path in Path(__file__).parent.glob("*.py")}
 LATELY = timedelta(days=28)
+BY_SEGMENT = (
+    "deployment", "day", "window_days", "segment", "behaviour", "prevalence", "lower", "upper", "n",
+    "effective_n",
+)  # fmt: skip
 OF_ALL = ("JUDGE", "PIPELINE")  # alerts that concern every family
 
 
@@ -103,7 +107,7 @@ def by_segment(family: str) -> None:
     last = marts.newest("estimates", **served, mode=JUDGE_SCALE, standardised=False)
     if last is None:
         return
-    found = marts.estimates(first=last, last=last, **served)
+    found = marts.estimates(first=last, last=last, columns=BY_SEGMENT, **served)
     cells = {(r["segment"], r["behaviour"]): r for r in found}
     segments = sorted({segment for segment, _ in cells} - {"all"})
     components.section(
