@@ -10,6 +10,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import streamlit as st
 import tables
@@ -136,6 +137,18 @@ def link(page: str, query: str, label: str) -> str:
     """
     address = f"{page}?{query}" if query else page
     return f'<a class="am-link" target="_self" href="{escape(address)}">{escape(label)}</a>'
+
+
+def lasting_link(page: str, chosen: Sequence[tuple[str, str]]) -> str:
+    """A link to what is chosen, as markup, whatever else there will be to choose from.
+
+    Streamlit leaves out of the address what nobody changed; tomorrow that may be another choice.
+
+    Args:
+        page: its address.
+        chosen: name and value of every choice, in the form that the address takes.
+    """
+    return link(page, urlencode(chosen), "Link that keeps this choice")
 
 
 def title(words: str, note: str = "") -> None:

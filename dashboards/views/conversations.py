@@ -96,7 +96,8 @@ def browse() -> None:
         return
     pages = -(-found.messages // PER_PAGE)
     counting = counted(found.messages, "judged message")
-    components.block(f'<p class="am-faint am-small">{counting}</p>{searched}')
+    keeping = components.lasting_link("conversations", address_of(asked))
+    components.block(f'<p class="am-faint am-small">{counting} · {keeping}</p>{searched}')
     place = st.container()
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     back = urlencode([(n, v) for n in FILTERS for v in st.query_params.get_all(n)])
@@ -105,6 +106,16 @@ def browse() -> None:
     with place:
         components.block("".join(listed(judged, talks, back) for judged in shown), "am-list")
     components.download("judged-messages", [row for judged in shown for row in judged])
+
+
+def address_of(asked: listing.Filters) -> list[tuple[str, str]]:
+    """All filters as the address holds them, the days too where nobody chose them."""
+    chosen = {
+        "deployment": asked.deployment, "segment": asked.segment, "status": asked.status,
+        "flagged": asked.flagged and label_of(asked.flagged), "search": asked.text,
+    }  # fmt: skip
+    days = [("days", day.isoformat()) for day in (asked.first, asked.last)]
+    return [*days, *((name, value) for name, value in chosen.items() if value)]
 
 
 def told(asked: listing.Filters, found: listing.Found) -> str:

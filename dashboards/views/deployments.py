@@ -209,6 +209,8 @@ def main() -> None:
     found = compared(first, second)
     headline = [one for one in found if one.behaviour in RUBRIC.headline]
     components.verdict(pair_words.told(headline, names, RUBRIC.title_of))
+    asked = [("family", family), *zip(("before", "after"), names, strict=True)]
+    components.block(f'<p class="am-small">{components.lasting_link("deployments", asked)}</p>')
     components.section(
         "Differences",
         f"The last {WINDOW} days of each deployment. {span(first)}; {span(second)}.",

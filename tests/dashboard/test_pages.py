@@ -189,6 +189,9 @@ def test_filters_come_from_the_address(drifted_home, use_home):
     app = opened("views/conversations.py", days=DRIFT_DAY.isoformat(), flagged="Caving")
     assert "40 judged messages" in said(app)
     assert app.selectbox(key="flagged").value == "caving"
+    first = DRIFT_DAY.isoformat()
+    assert f"conversations?days={first}&amp;days=" in said(app)
+    assert "&amp;flagged=Caving" in said(app)
 
 
 def test_a_permalink_opens_the_message_with_its_verdict(drifted_home, use_home):
