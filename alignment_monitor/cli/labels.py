@@ -47,6 +47,7 @@ def labels_queue(
 ) -> None:
     """Draw judged messages to be labelled; the same days again add only what a larger --n asks."""
     from alignment_monitor.operations.labelling.queue import LabellingError, queue_labels
+    from alignment_monitor.store import StoreError
 
     settings, rubric, store = _opened(home)
     start, end = (day.date() if day else None for day in (first, last))
@@ -56,7 +57,7 @@ def labels_queue(
         made = queue_labels(
             settings, rubric, store, n, first=start, last=end, now=datetime.now(UTC)
         )
-    except LabellingError as error:
+    except (LabellingError, StoreError) as error:
         fail(str(error))
     table = _table(f"Drawn from {made.first} to {made.last}", "judged as", "messages", "drawn")
     for stratum, count in sorted(made.judged.items()):
@@ -125,13 +126,14 @@ def labels_import(
     """Bring labels in; what is wrong is named by line and left out, all else is kept."""
     from alignment_monitor.operations.labelling.files import import_labels
     from alignment_monitor.sources.files import SourceFileError
+    from alignment_monitor.store import StoreError
 
     settings, rubric, store = _opened(home)
     try:
         made = import_labels(
             file, settings, rubric, store, annotator=annotator.strip(), now=datetime.now(UTC)
         )
-    except SourceFileError as error:
+    except (SourceFileError, StoreError) as error:
         fail(str(error))
     counts = made.counts
     console.print(

@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from alignment_monitor.cli.common import console
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.settings import load
 from alignment_monitor.sources.gold import read_gold
+from alignment_monitor.store import database
 from tests.dashboard import sample_marts
 from tests.unit.operations import judged_warehouse
 
@@ -124,6 +127,21 @@ def test_commands_that_cannot_work_say_what_to_do(desk, cli, home, tmp_path):
     code, said = desk("alignment-monitor labels import mine.jsonl")
     assert (code, "mine.jsonl:1: not JSON" in said) == (1, True)
     assert "hours" not in said
+
+
+def test_a_store_that_another_process_writes_to_is_told_and_not_broken(
+    desk, home, tmp_path, monkeypatch
+):
+    desk("alignment-monitor labels queue")
+    desk("alignment-monitor labels export --queue --out mine.jsonl")
+    fill_lines(tmp_path / "mine.jsonl")
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(home / "store.sqlite", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        for words in ("queue", "import mine.jsonl --annotator ann"):
+            code, said = desk(f"alignment-monitor labels {words}")
+            assert (code, "in use by another process" in said) == (2, True)
+    assert "labels new" in desk("alignment-monitor labels import mine.jsonl --annotator ann")[1]
 
 
 def test_reading_where_nothing_is_says_so_and_makes_nothing(cli, home):
