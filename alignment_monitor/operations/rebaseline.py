@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from alignment_monitor.alerting.alert import OF_TRAFFIC
 from alignment_monitor.alerting.service import export_resets
@@ -40,7 +40,7 @@ class Request:
         family: deployment family; null: that of the alert.
         behaviours: questions watched; none: that of the alert, or all.
         from_day: first day of the new normal; null: the day on which the alert says it began.
-        alert_id: alert that this answers.
+        alert_id: alert that this answers, or how its name begins.
     """
 
     reason: str
@@ -107,7 +107,7 @@ def rebaseline(settings: Settings, request: Request, *, now: datetime) -> Record
                 "recorded_at": now,
                 "author": request.author,
                 "reason": reason,
-                "alert_id": request.alert_id,
+                "alert_id": asked.alert_id,
             }
             rows = tuple({**common, "behaviour": name} for name in asked.behaviours or (None,))
             ending = _open_alerts(connection, family, asked.behaviours)
@@ -168,31 +168,43 @@ def _completed(connection: Connection, request: Request) -> Request:
     """The request with what its alert says."""
     if request.alert_id is None:
         return request
-    table = schema.alerts
-    found = connection.execute(select(table).where(table.c.alert_id == request.alert_id))
-    alert = found.mappings().one_or_none()
-    if alert is None:
-        known = _open_alerts(connection, None, ())
-        there = "open are: " + ", ".join(known) if known else "none of a model is open"
-        raise RebaselineError(f"There is no alert {request.alert_id!r}; {there}.")
+    alert = _named(connection, request.alert_id.strip())
+    name = alert["alert_id"]
     if alert["type"] not in OF_TRAFFIC:
         raise RebaselineError(
-            f"Alert {request.alert_id} is of type {alert['type']}: only a rate of traffic has a "
+            f"Alert {name} is of type {alert['type']}: only a rate of traffic has a "
             "baseline that can be made anew."
         )
     family = alert["deployment_family"]
     if request.family not in (None, family):
         raise RebaselineError(
-            f"Alert {request.alert_id} is about {family}, not {request.family}: leave one out."
+            f"Alert {name} is about {family}, not {request.family}: leave one out."
         )
     began = json.loads(alert["evidence"]).get("start_day")
     default = date.fromisoformat(began) if began else alert["opened_on"]
     return replace(
         request,
+        alert_id=name,
         family=family,
         behaviours=request.behaviours or (alert["behaviour"],),
         from_day=request.from_day or default,
     )
+
+
+def _named(connection: Connection, name: str) -> RowMapping:
+    """The alert of that name, or the only one whose name begins so: lists show beginnings."""
+    column = schema.alerts.c.alert_id
+    wanted = select(schema.alerts).where(column.startswith(name, autoescape=True)).order_by(column)
+    found = list(connection.execute(wanted).mappings()) if name else []
+    exact = [alert for alert in found if alert["alert_id"] == name]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        several = ", ".join(alert["alert_id"] for alert in found[:5])
+        raise RebaselineError(f"Several alerts begin with {name!r}, such as {several}: give more.")
+    known = _open_alerts(connection, None, ())
+    there = "open are: " + ", ".join(known) if known else "none of a model is open"
+    raise RebaselineError(f"There is no alert {name!r}; {there}.")
 
 
 def _checked(

@@ -100,6 +100,15 @@ def test_an_alert_says_what_and_since_when(settings):
     assert [one["reason"] for one in told] == ["planned"]
 
 
+def test_the_beginning_of_an_alerts_name_is_enough_as_lists_show_it(settings):
+    store = open_store(settings.store_url)
+    with store.begin() as connection:
+        connection.execute(insert(schema.alerts), [alert("7c14cf74a4b954da"), alert("a11")])
+    store.dispose()
+    assert asked(settings, alert_id="7c14cf74").rows[0]["alert_id"] == "7c14cf74a4b954da"
+    assert asked(settings, alert_id="a1").rows[0]["alert_id"] == "a1"
+
+
 def test_an_opportunity_has_a_baseline_of_its_own(settings):
     recorded = asked(settings, alert_id="a4")
     assert [row["behaviour"] for row in recorded.rows] == ["pushback"]
@@ -133,6 +142,8 @@ def test_a_long_gone_new_normal_is_watched_at_once(settings):
         ({"family": "aurora", "from_day": date(2026, 11, 25)}, "in the future.*2026-11-24 at the"),
         ({"family": "aurora", "from_day": FIRST - timedelta(1)}, "began on 2024-09-25"),
         ({"alert_id": "a9"}, "no alert 'a9'; open are: a1, a2, a4"),
+        ({"alert_id": " "}, "no alert ''; open are: a1, a2, a4"),
+        ({"alert_id": "a"}, "Several alerts begin with 'a', such as a1, a2, a3, a4: give more"),
         ({"alert_id": "a3"}, "type JUDGE"),
         ({"alert_id": "a1", "family": "borealis"}, "about aurora, not borealis"),
         ({"alert_id": "a1", "behaviours": ("wit",)}, "Not watched: wit; watched: unwarranted"),
