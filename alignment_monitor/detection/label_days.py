@@ -118,10 +118,12 @@ def _of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
         filled[stream, place] = values
         return filled
 
-    drawn = rows.groupby(["stream", "local", "flagged"])["worth"]
-    alike = rows.groupby(["stream", "local"])["worth"].transform("size") / drawn.transform("size")
     flagged = rows["flagged"].to_numpy(dtype=bool)
     view = np.where(rows["local"], rows["place"] + 1, 0)
+    of_view = rows.assign(view=view)  # each segment that was drawn in is a draw of its own
+    drawn = of_view.groupby(["stream", "view", "flagged"])["worth"]
+    whole = of_view.groupby(["stream", "view"])["worth"]
+    alike = whole.transform("size") / drawn.transform("size")
     share = np.where(flagged, shares[stream, view], 1 - shares[stream, view])
     scale = (rows["worth"] / drawn.transform("mean") * alike).to_numpy() * share
     return Labels(

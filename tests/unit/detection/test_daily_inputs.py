@@ -173,6 +173,21 @@ def test_labels_drawn_in_one_segment_say_nothing_of_the_whole(streams):
     assert sorted(one.scale[0][there]) == pytest.approx(sorted([2 * share, 2 * (1 - share)]))
 
 
+def test_bursts_of_two_segments_weigh_verdicts_each_by_its_own_segment(streams):
+    drawn = {"learning": (6, 3), "coding": (2, 8)}
+    rows = [
+        label(local=True, segment=segment, flagged=flagged)
+        for segment, counts in drawn.items()
+        for flagged, count in zip((True, False), counts, strict=True)
+        for _ in range(count)
+    ]
+    one = told(streams, *rows)[0][53]
+    for place in np.unique(one.segment[0]):
+        inside = (one.within(np.array([place])).n * one.scale)[0]
+        share = inside[one.stratum[0] == 0].sum() / inside.sum()
+        assert share == pytest.approx(one.shares[0, place + 1])
+
+
 def test_a_label_on_a_day_without_data_counts_on_the_next_with_some(streams):
     user_days, _, _ = Product(judged=60).frames(1)
     gone = user_days["day"].isin([ORIGIN + pd.Timedelta(days=day) for day in (53, 54)])
