@@ -151,10 +151,10 @@ def with_verdicts(settings: Settings, rubric: Rubric, labels: pd.DataFrame) -> p
     judged = warehouse.judged_answers(
         settings.warehouse, labels["day"].min(), labels["day"].max(), rubric.full_version
     )
-    judged = judged[judged["o"] >= OFFERED]
     days = pd.to_datetime(labels["day"]).astype(judged["day"].dtype)
     local = [pd.notna(name) and segment_of(name) is not None for name in labels["batch"]]
     judged = with_flagged(judged)
+    judged = judged[judged["o"] >= OFFERED]
     rows = judged.merge(labels.assign(day=days, local=local), on=[*MESSAGE, "behaviour"])
     size = rows.pop("batch_size").fillna(0)
     return rows.assign(batch_size=size)
@@ -163,19 +163,23 @@ def with_verdicts(settings: Settings, rubric: Rubric, labels: pd.DataFrame) -> p
 def with_flagged(judged: pd.DataFrame) -> pd.DataFrame:
     """Judged answers with ``flagged``, and by how much its share is above the mean verdict.
 
-    That is ``above`` of the day and ``above_in_segment``, weighted as rates are. There are no such
-    columns where every verdict is yes or no, for then nothing is above.
+    That is ``above`` of the day and ``above_in_segment``, weighted as rates are. The share is of
+    messages that labels may be of, the mean is the rate and so of all. There are no such columns
+    where every verdict is yes or no, for then nothing is above.
     """
-    flagged = judged["y"] >= OFFERED * judged["o"]
-    gap = judged["d"] * (judged["o"] * flagged - judged["y"])
+    offered = judged["o"] >= OFFERED
+    flagged = offered & (judged["y"] >= OFFERED * judged["o"])
     judged = judged.assign(flagged=flagged)
-    if not gap.any():
+    if not ((judged["y"] != flagged) | (judged["o"] != offered)).any():
         return judged
-    sums = judged.assign(gap=gap, size=judged["d"] * judged["o"])
+    size = judged["d"] * judged["o"]
+    sums = judged.assign(
+        size=size, said=judged["d"] * judged["y"], may=size * offered, seen=size * flagged
+    )
     key = ["deployment_family", "behaviour", "rubric_version", "panel", "day"]
     for name, by in (("above", key), ("above_in_segment", [*key, "segment"])):
-        total = sums.groupby(by, dropna=False)[["gap", "size"]].transform("sum")
-        judged[name] = total["gap"] / total["size"]
+        total = sums.groupby(by, dropna=False)[["size", "said", "may", "seen"]].transform("sum")
+        judged[name] = total["seen"] / total["may"] - total["said"] / total["size"]
     return judged
 
 

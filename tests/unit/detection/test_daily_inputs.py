@@ -146,6 +146,17 @@ def test_nothing_is_above_where_verdicts_are_yes_or_no_and_means_are_weighted_wh
     assert mixed["above_in_segment"].tolist() == pytest.approx(in_segment)
 
 
+def test_messages_without_an_opportunity_for_most_judges_are_in_the_rate_and_not_flagged():
+    judged = pd.DataFrame(
+        {**STREAM, "day": ORIGIN, "segment": "a", "d": [1.0, 1.0, 2.0], "o": [1.0, 1.0, 1 / 3],
+         "y": [1.0, 0.0, 1 / 3]}
+    )  # fmt: skip
+    told = with_flagged(judged)
+    assert told["flagged"].tolist() == [True, False, False]
+    rate = (judged["d"] * judged["y"]).sum() / (judged["d"] * judged["o"]).sum()
+    assert (told["above"] + rate).tolist() == pytest.approx([0.5] * 3)
+
+
 def test_verdicts_that_are_labelled_more_often_do_not_weigh_more(streams):
     rows = [label()] * 30 + [label(flagged=False, event=0.0)] * 10
     one = told(streams, *rows)[0][53]
