@@ -203,10 +203,10 @@ def _evidence(
         if labels is None:
             continue
         labelled_on, answers = _first_day(labels)
-        about = row["stratum"].partition("|")[2] if row["purpose"] == BURST else None
-        batch = row["batch"] if about else None
+        # Not by its purpose: what is drawn for estimates too stays the evidence that it was.
+        batch = row["batch"] if "@" in row["batch"] else None
         for question, _, event in _said(row, answers, rubric):
-            if about in (None, question):
+            if batch is None or f"/{question}/" in batch:
                 yield {
                     **{name: row[name] for name in MESSAGE},
                     "behaviour": question,

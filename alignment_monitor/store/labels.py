@@ -17,7 +17,7 @@ from alignment_monitor.store.schema import gold_queue, labels
 Kept = Literal["new", "changed", "unchanged"]
 
 _ANSWER = ("question", "kind", "value", "level", "note")
-_DRAWN = ("purpose", "batch", "stratum", "inclusion_probability")
+_DRAWN = ("purpose", "stratum", "inclusion_probability")
 _KEY = ("day", "conversation_id", "message_index")
 
 
@@ -198,9 +198,10 @@ def enqueue(store: Engine, items: Iterable[Mapping[str, Any]]) -> int:
     """Put messages into the queue and say how many are new to it.
 
     One that is there already keeps its batch and time; its stratum becomes that of this draw and
-    its probability the larger of the two. One of another purpose becomes this draw's altogether:
-    a message of a burst that is drawn for estimates counts there, by the chance of that draw. Its
-    hash is the newer one too while nobody labelled it.
+    its probability the larger of the two. One of another purpose becomes this draw's but for its
+    batch: a message of a burst that is drawn for estimates counts there, by the chance of that
+    draw, and stays the evidence that it was. Its hash is the newer one too while nobody labelled
+    it.
 
     Args:
         store: the operational store.

@@ -128,7 +128,10 @@ def test_a_message_of_a_burst_that_is_drawn_for_estimates_counts_there(marts, st
     burst(marts, store)
     label(marts, store, tmp_path)
     before = {row["conversation_id"] for row in queued(store)}
+    evidence = label_evidence(marts, RUBRIC, store, NOW.date())
     queue_labels(marts, RUBRIC, store, 400, first=LAST, last=LAST, now=NOW)
+    # What was decided on stays as it was.
+    assert label_evidence(marts, RUBRIC, store, NOW.date()).equals(evidence)
     rows = {row["conversation_id"]: row for row in queued(store)}
     both = [rows[name] for name in before if rows[name]["purpose"] == PURPOSE]
     assert len(both) > 10
