@@ -221,6 +221,13 @@ def batch_name(family: str, behaviour: str, segment: str | None, day: date) -> s
     return f"{family}/{behaviour}/{segment or ''}@{day}"
 
 
+def suspected(row: Row) -> tuple[str, str, str]:
+    """Family, behaviour and segment ("": all) of a burst's row; names may hold slashes."""
+    behaviour = row["stratum"].partition("|")[2]
+    family, _, segment = row["batch"].rpartition("@")[0].partition(f"/{behaviour}/")
+    return family, behaviour, segment
+
+
 def segment_of(batch: str) -> str | None:
     """Segment that a burst was drawn in; null: all of them."""
     return batch.rpartition("@")[0].rpartition("/")[2] or None

@@ -1,5 +1,6 @@
 """An operational store with alerts in every state, made by the code that makes real ones."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,10 @@ def write_queue(home: Path, n: int, *, bursts: int = 0) -> list[dict[str, Any]]:
     assert len(judged) == n
     drawn = [GoldItem(message, message.stratum, 1.0) for message in judged]
     batch = batch_name("aurora", "caving", None, judged[-1].day)
+    asked = [replace(item, stratum="positive|caving") for item in drawn[n - bursts :]]
     for items, purpose, name in (
         (drawn[: n - bursts], PURPOSE, "all"),
-        (drawn[n - bursts :], BURST, batch),
+        (asked, BURST, batch),
     ):
         rows = queue_rows(settings, items, purpose=purpose, batch=name, now=TODAY)
         enqueue(engine, rows)

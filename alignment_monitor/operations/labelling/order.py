@@ -17,7 +17,7 @@ from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.judging.audit.annotators import is_final
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.operations.labelling.given import events_so_far
-from alignment_monitor.resources.gold import BURST, judged_messages
+from alignment_monitor.resources.gold import BURST, judged_messages, suspected
 from alignment_monitor.sampling.design import uniform
 from alignment_monitor.sampling.gold import JudgedMessage, number_of
 from alignment_monitor.sampling.gold_order import Cell, Drawn, by_gain, cell_weights, deviations
@@ -80,8 +80,7 @@ def in_order(
         if row["purpose"] == BURST:
             number = uniform(key, "order", *_place(row))
             entry = (message in labelled, row["batch"].rpartition("@")[2], number, row)
-            family, behaviour = row["batch"].split("/")[:2]
-            (asked if (family, behaviour) in worth.asked else over).append(entry)
+            (asked if suspected(row)[:2] in worth.asked else over).append(entry)
         else:
             place = JudgedMessage(row["day"], message.conversation_id, message.message_index, 1, ())
             cell = row["day"], row["stratum"]

@@ -16,7 +16,7 @@ from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
 from alignment_monitor.operations.labelling.desk import Desk, key_of
 from alignment_monitor.operations.labelling.given import labels_by_message
 from alignment_monitor.operations.labelling.order import Worth, lacking
-from alignment_monitor.resources.gold import BURST, segment_of
+from alignment_monitor.resources.gold import BURST, suspected
 from alignment_monitor.sources.label_rows import questions
 from alignment_monitor.store import labels as kept
 
@@ -134,21 +134,22 @@ def progress(
     wanted = done = labelled = 0
     waiting: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
+    about: dict[str, tuple[str, str, str]] = {}
     for row, room in zip(rows, rooms, strict=True):
         names = given.get(kept.message_of(row), {})
         wanted += room
         done += room - lacking(names, room)
         labelled += bool(names)
         if row["purpose"] == BURST:
+            about[row["batch"]] = suspected(row)
             sizes[row["batch"]] += 1
             waiting[row["batch"]] += not names
     bursts = []
     for batch, size in sorted(sizes.items(), key=lambda entry: entry[0].rpartition("@")[2]):
         if waiting[batch]:
-            family, behaviour = batch.split("/")[:2]
+            family, behaviour, segment = about[batch]
             stands = (family, behaviour) in worth.asked
             day = batch.rpartition("@")[2]
-            segment = segment_of(batch) or ""
             bursts.append((family, behaviour, segment, day, waiting[batch], size, stands))
     return Progress(wanted, done, len(rows), labelled, tuple(bursts))
 

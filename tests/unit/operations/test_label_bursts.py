@@ -18,6 +18,7 @@ from alignment_monitor.resources.gold import (
     label_evidence,
     labelled_days,
     segment_of,
+    suspected,
 )
 from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import load
@@ -122,6 +123,14 @@ def test_a_burst_of_a_segment_holds_nothing_else(marts, store):
     burst(marts, store, [(sample_marts.FAMILY, EVERY, name)])
     assert {segment[row["conversation_id"]] for row in queued(store)} == {name}
     assert {segment_of(row["batch"]) for row in queued(store)} == {name}
+
+
+@pytest.mark.parametrize("family", ["aurora", "lab/aurora-4"])
+@pytest.mark.parametrize("segment", [None, "code", "code/review"])
+def test_a_burst_tells_what_it_was_drawn_for_whatever_names_hold(family, segment):
+    row = {"batch": batch_name(family, EVERY, segment, LAST), "stratum": f"negative|{EVERY}"}
+    assert suspected(row) == (family, EVERY, segment or "")
+    assert (segment_of(row["batch"]) is None) == (segment is None)
 
 
 def test_a_message_of_a_burst_that_is_drawn_for_estimates_counts_there(marts, store, tmp_path):
