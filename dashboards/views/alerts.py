@@ -11,6 +11,7 @@ import components
 import facts
 import marts
 import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
 from wording import counted, short_day
 
 from alignment_monitor.alerting.desk import DeskError
@@ -22,13 +23,18 @@ RUBRIC = marts.rubric()
 text = components.text
 
 
-def kept() -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
-    """Silences in force and the history of open alerts, from the store; empty without one."""
+def kept() -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]], str]:
+    """Silences in force, the history of open alerts, and why there are none to be read.
+
+    A home without a store has neither, which is no fault; a store that cannot be read is one.
+    """
     try:
         with alerts.opened(marts.settings()) as engine:
-            return alerts.desk_view(engine, datetime.now(UTC))
-    except (DeskError, StoreError):
-        return [], {}
+            return *alerts.desk_view(engine, datetime.now(UTC)), ""
+    except DeskError:
+        return [], {}, ""
+    except (StoreError, SQLAlchemyError) as error:
+        return [], {}, f"{getattr(error, 'orig', None) or error}"
 
 
 def open_alert(alert: dict[str, Any], head: str, history: list[dict[str, Any]]) -> None:
@@ -138,7 +144,12 @@ def main() -> None:
         f'<h1>{title}</h1><p class="am-faint am-small">{text(told)}</p>', "am-verdict am-section"
     )
     acting.outcome()
-    silences, history = kept()
+    silences, history, fault = kept()
+    if fault:
+        st.error(
+            "What was done about alerts, and which are silenced, cannot be read: "
+            f"`{fault.replace('`', '')}`. The alerts below are as the last run left them."
+        )
     if standing or silences or rows:
         acting.who()
     open_section(rows, silences, history)

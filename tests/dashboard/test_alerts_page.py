@@ -59,6 +59,17 @@ def test_a_home_without_a_store_shows_its_alerts_and_says_what_cannot_be_done(tm
     assert not (tmp_path / "store.sqlite").exists()
 
 
+def test_a_store_that_is_no_database_is_told_in_a_sentence(tmp_path, use_home):
+    use_home(tmp_path, SAMPLE)
+    assert not opened(PAGE).error, "no store at all is no fault"
+    (tmp_path / "store.sqlite").write_text("x\n")
+    app = opened(PAGE)
+    (told,) = app.error
+    assert told.value.startswith("What was done about alerts, and which are silenced, cannot be")
+    assert "file is not a database" in told.value
+    assert "alerts below are as the last run left them" in told.value
+
+
 def test_what_people_write_stays_text(tmp_path, use_home):
     use_home(tmp_path, SAMPLE)
     write_store(tmp_path, text=HOSTILE)
