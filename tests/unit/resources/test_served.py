@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import insert
@@ -45,7 +46,7 @@ def home(tmp_path):
 
 ROLLED_BACK = {
     ("aurora", 0, "a1"): 100, ("aurora", 1, "a1"): 90, ("aurora", 1, "a2"): 10,
-    ("aurora", 2, "a1"): 40, ("aurora", 2, "a2"): 60, ("aurora", 3, "a2"): 100,
+    ("aurora", 2, "a1"): 20, ("aurora", 2, "a2"): 80, ("aurora", 3, "a2"): 100,
     ("aurora", 5, "a1"): 100, ("borea", 0, "b1"): 7, ("borea", 9, "b1"): 9,
 }  # fmt: skip
 """Two deployments of which the second takes over and is taken back; a family with one."""
@@ -55,6 +56,17 @@ def test_a_deployment_takes_over_with_most_of_the_traffic_and_so_does_a_return(h
     found = served.takeovers(home(ROLLED_BACK).warehouse)
     days = [(row.deployment_family, row.day.date()) for row in found.itertuples()]
     assert days == [("aurora", day(2)), ("aurora", day(5))]
+
+
+@pytest.mark.parametrize("size", [40, 1_000, 50_000])
+def test_an_even_split_takes_nothing_over_and_its_end_does(home, size):
+    """Of days drawn at even odds about half have another leader than the day before."""
+    ones = np.random.default_rng(1).binomial(size, 0.5, 56)
+    days = [(size, 0), *((one, size - one) for one in ones.tolist()), (0, size), (size, 0)]
+    counts = {("aurora", n, name): count for n, pair in enumerate(days) for name, count in
+              zip(("a1", "a2"), pair, strict=True) if count}  # fmt: skip
+    found = served.takeovers(home(counts).warehouse)
+    assert [seen.date() for seen in found["day"]] == [day(57), day(58)]
 
 
 def test_what_people_wrote_down_counts_too_for_all_families_if_for_none(home):
