@@ -1,6 +1,7 @@
 """The command ``alignment-monitor heartbeat``: for a cron that does not depend on the scheduler."""
 
 from datetime import UTC, datetime
+from math import inf
 from typing import Annotated
 
 import typer
@@ -21,6 +22,8 @@ def heartbeat(
     from alignment_monitor.settings import SettingsError
     from alignment_monitor.store import StoreError
 
+    if max_age is not None and not 0 <= max_age < inf:
+        fail(f"--max-age is a number of hours, not {max_age:g}.")
     try:
         found = operation.heartbeat(load_settings(home), datetime.now(UTC), max_age)
     except (SettingsError, StoreError) as error:

@@ -127,6 +127,13 @@ def test_the_command_says_what_it_found_and_exits_with_one(settings, cli):
     assert cli("heartbeat", "--max-age", "0.00001")[0] == 1
 
 
+@pytest.mark.parametrize("age", ["nan", "inf", "-1"])
+def test_an_age_that_no_day_or_every_day_exceeds_is_refused(settings, cli, age):
+    """Of nan everything is false, so the watchdog would never bark."""
+    code, said = cli("heartbeat", f"--max-age={age}")
+    assert (code, "is a number of hours" in said) == (2, True)
+
+
 def test_its_alert_replays_until_its_inputs_are_touched(settings, cli):
     from sqlalchemy import update
 
