@@ -73,7 +73,9 @@ def listed(settings: Settings) -> Iterator[str]:
         yield f"{row['day']} {row['kind']} {row['label']}{whose}{more}{seen}"
 
 
-def _of_row(row: Mapping[str, Any], where: str) -> Mark:
+def _of_row(row: Mapping[str | None, Any], where: str) -> Mark:
+    if None in row:  # csv's key for what no column was left for
+        raise AnnotationError(f"{where}: more fields than headings: quote a text that has a comma")
     texts = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
         day = date.fromisoformat(texts["day"])

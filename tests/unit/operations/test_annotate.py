@@ -70,6 +70,16 @@ def test_a_file_without_its_columns_is_refused(cli, tmp_path):
     assert (code, "lacks a column: kind" in said) == (2, True)
 
 
+def test_a_comma_that_was_not_quoted_cuts_no_label(cli, home, tmp_path):
+    path = tmp_path / "marks.csv"
+    path.write_text("day,kind,label\n2026-01-31,note,Search was down, for an hour\n")
+    code, said = cli("annotate", "--import", path)
+    assert (code, "more fields than headings" in said) == (2, True)
+    path.write_text('day,kind,label\n2026-01-31,note,"Search was down, for an hour"\n')
+    assert cli("annotate", "--import", path)[0] == 0
+    assert [mark[2] for mark in kept(home)] == ["Search was down, for an hour"]
+
+
 def test_what_the_data_showed_stays_while_the_warehouse_cannot_be_read(cli, home):
     row = {
         "annotation_id": "seen",
