@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 from sqlalchemy import Column, Connection, Engine, RowMapping, insert, select, update
 
@@ -18,6 +19,7 @@ from alignment_monitor.alerting.attention import Silence, attend
 from alignment_monitor.alerting.books import one, relevant, silences, write, writing
 from alignment_monitor.alerting.channels import Channel
 from alignment_monitor.alerting.redelivery import redeliver
+from alignment_monitor.contracts.vocabulary import SIGNAL_TYPES
 from alignment_monitor.statistics.precision import measured_precision
 from alignment_monitor.store import schema
 
@@ -25,6 +27,8 @@ LONGEST_TEXT = 2000
 LONGEST_NAME = 100
 LONGEST_SILENCE = timedelta(days=90)
 PATTERNS = ("type", "severity", "family", "behaviour", "series")
+KNOWN = {"type": SIGNAL_TYPES, "severity": ("page", "warn")}
+"""What a pattern can match, where that is fixed: a misspelt one would silence nothing."""
 
 
 class DeskError(ValueError):
@@ -98,7 +102,8 @@ class Desk:
             reason: why.
 
         Raises:
-            DeskError: it would match everything, has no reason, or is over already or too late.
+            DeskError: it would match everything or nothing, has no reason, or is over already or
+                too late.
         """
         given = {name: value for name, value in patterns.items() if value}
         if unknown := given.keys() - set(PATTERNS):
@@ -107,6 +112,9 @@ class Desk:
             raise DeskError(
                 f"Say which alerts: give at least one of {', '.join(PATTERNS)}; type '*' is all."
             )
+        for name, known in KNOWN.items():
+            if (wanted := given.get(name)) and not any(fnmatchcase(one, wanted) for one in known):
+                raise DeskError(f"No {name} is called {wanted!r}; there are: {', '.join(known)}.")
         if not self.now < ends_at <= self.now + LONGEST_SILENCE:
             raise DeskError(
                 f"A silence ends after now and within {LONGEST_SILENCE.days} days, not at "

@@ -129,6 +129,8 @@ def test_a_silence_that_is_over_ends_with_the_next_delivery(process, engine, sig
         ({}, 1, "x", "at least one of"),
         ({"type": None, "family": ""}, 1, "x", "at least one of"),
         ({"colour": "red"}, 1, "x", "not 'colour'"),
+        ({"type": "model"}, 1, "x", "No type is called 'model'; there are: MODEL"),
+        ({"type": "*", "severity": "critical"}, 1, "x", "there are: page, warn"),
         ({"type": "*"}, 0, "x", "ends after now"),
         ({"type": "*"}, 24 * 91, "x", "within 90 days"),
         ({"type": "*"}, 1, "  ", "reason has 0 characters"),
