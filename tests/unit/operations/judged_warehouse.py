@@ -1,11 +1,11 @@
 """A warehouse beside sample marts: what dbt would have made of the same judged messages."""
 
 import duckdb
-import pandas as pd
 
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import load
+from tests.fakes.warehouses import write_table
 
 
 def write(home):
@@ -30,12 +30,6 @@ def write(home):
         for row in mart.to_pylist()
         for question in (*rubric.graded, *rubric.derived)
     ]
-    frame = pd.DataFrame(rows)
-    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    write_table(settings.warehouse, "int_judged_answers", rows)
     with duckdb.connect(str(settings.warehouse)) as connection:
-        connection.register("rows", frame)
-        connection.execute(
-            "create or replace table int_judged_answers as select * replace (day::date as day) "
-            "from rows"
-        )
         connection.execute("create or replace table judged_messages as from mart")

@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pytest
 from sqlalchemy import insert
 
@@ -12,6 +11,7 @@ from alignment_monitor.resources import served
 from alignment_monitor.resources.annotations import deployed
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store, schema
+from tests.fakes.warehouses import write_table
 
 FIRST = date(2026, 1, 1)
 
@@ -25,17 +25,14 @@ def home(tmp_path):
     """A home whose warehouse knows so many conversations by (family, day, deployment)."""
 
     def build(counts):
-        rows = pd.DataFrame(
-            [(day(n), family, name, count) for (family, n, name), count in counts.items()],
-            columns=["day", "deployment_family", "deployment", "conversations"],
-        )
         settings = load(tmp_path)
-        settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        rows = [
+            {"day": day(n), "deployment_family": family, "deployment": name, "conversations": count}
+            for (family, n, name), count in counts.items()
+        ]
+        write_table(settings.warehouse, "int_deployment_days", rows)
         with duckdb.connect(str(settings.warehouse)) as connection:
-            connection.register("rows", rows)
             connection.execute(
-                "create table int_deployment_days as "
-                "select * replace (day::date as day) from rows;"
                 "create table deployments as select distinct deployment_family, deployment "
                 "from int_deployment_days"
             )

@@ -2,8 +2,6 @@
 
 from datetime import date, timedelta
 
-import duckdb
-import pandas as pd
 import pytest
 
 from alignment_monitor.detection.traffic import FIRST as FIRST_TURN
@@ -14,6 +12,7 @@ from alignment_monitor.resources.warehouse import (
     judged_answers,
     opportunity_days,
 )
+from tests.fakes.warehouses import write_table
 
 FIRST = date(2026, 1, 1)
 
@@ -31,11 +30,7 @@ def cell(day, segment="coding", n_o=1, **values):
 def warehouse(tmp_path):
     def build(name, rows):
         path = tmp_path / "warehouse.duckdb"
-        with duckdb.connect(str(path)) as connection:
-            connection.register("rows", pd.DataFrame(rows))
-            connection.execute(
-                f"create table {name} as select * replace (day::date as day) from rows"
-            )
+        write_table(path, name, rows)
         return path
 
     return build
