@@ -58,11 +58,15 @@ def _split(parts: Told) -> str:
     told = [f"{moved(parts['mix'], digits=1)} by other traffic"]
     told.append(f"{moved(parts['rate'], digits=1)} by the model")
     if parts.get("judge") is not None:
-        error = parts.get("judge_error")
-        ends = () if error is None else (parts["judge"] - BEYOND * error,
-                                         parts["judge"] + BEYOND * error)  # fmt: skip
-        told.append(f"{moved(parts['judge'], *ends)} by the judge")
+        told.append(f"{_change(parts['judge'], parts.get('judge_error'))} by the judge")
     return ", ".join(told)
+
+
+def _change(points: float, error: float | None) -> str:
+    """A change with its 95 % interval, where its standard error is known."""
+    if error is None:
+        return moved(points)
+    return moved(points, points - BEYOND * error, points + BEYOND * error)
 
 
 def _segment(row: Told) -> str:
@@ -75,10 +79,7 @@ def _movements(told: Told) -> Iterator[str]:
     for rows in (told.get("moved") or {}).values():
         for row in rows:
             if row["question"] != told.get("behaviour") and abs(row["z"] or 0) > BEYOND:
-                reach = BEYOND * row["error"]
-                change = moved(
-                    row["difference"], row["difference"] - reach, row["difference"] + reach
-                )
+                change = _change(row["difference"], row["error"])
                 yield f"{text(row['title'])} {change} · n\u00a0{count(row['n'])}"
 
 
