@@ -103,14 +103,13 @@ def deployed(settings: Settings, store: Engine) -> dict[str, list[date]]:
     """
     seen = served.takeovers(settings.warehouse)
     told = [row for row in marked(store) if row["kind"] == "deployment"]
+    days = [*_rows(seen, "deployment_family", "day")]
+    days += [(row["deployment_family"], row["day"]) for row in told]
     families = set(served.deployments(settings.warehouse)["deployment_family"])
-    found: dict[str, set[date]] = {family: set() for family in families}
-    for family, day in _rows(seen, "deployment_family", "day"):
-        found[family].add(day)
-    for row in told:
-        for family in families & ({row["deployment_family"]} - {None} or families):
-            found[family].add(row["day"])
-    return {family: sorted(days) for family, days in found.items()}
+    return {
+        family: sorted({day for whose, day in days if whose in (None, family)})
+        for family in families
+    }
 
 
 def nearest(rows: Iterable[Row], family: str, day: date) -> dict[str, Any] | None:

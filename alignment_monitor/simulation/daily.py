@@ -58,6 +58,11 @@ class Traffic:
         return self.sentinel_votes @ shares(self.sentinel_votes.shape[-1])
 
     @property
+    def of_one_judge(self) -> bool:
+        """A verdict is yes or no: the share of judges that flag a message is 0 or 1."""
+        return self.votes.shape[-1] == 2
+
+    @property
     def strata(self) -> Integers:
         """Messages by replicate x segment x verdict (event, none)."""
         return np.stack([self.flagged, self.n - self.flagged], axis=-1)
@@ -149,5 +154,5 @@ def labels_of(traffic: Traffic, gold: Gold, mix: Floats) -> Labels:
         stratum=np.broadcast_to(cells % 2, (replicates, len(cells))),
         segment=np.broadcast_to(cells // 2, (replicates, len(cells))),
         shares=flagged,
-        above=None if traffic.votes.shape[-1] == len(("event", "none")) else flagged - rate,
+        above=None if traffic.of_one_judge else flagged - rate,
     )
