@@ -64,6 +64,10 @@ def test_a_frame_is_drawn_from_the_values_that_altair_would_take(rows):
     assert plain(frame) == to_values(frame)
 
 
+def test_charts_are_drawn_so():
+    assert alt.data_transformers.active == "plain"
+
+
 def test_what_is_no_frame_of_days_in_utc_is_left_to_altair_s_own_rules():
     assert plain({"values": [{"a": 1}]}) == to_values({"values": [{"a": 1}]})
     assert plain(pd.DataFrame({"a": []})) == {"values": []}
