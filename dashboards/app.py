@@ -56,5 +56,8 @@ except SettingsError as error:
     st.error("The settings cannot be used, so there is nothing to show.")
     st.code(str(error), language=None)
 except UnreadableError as error:
-    st.error("What a run has written cannot be read, so there is nothing to show.")
+    st.error(
+        "What a run has written cannot be read, so there is nothing to show. Pages read copies: "
+        "delete the file, then run the day that it is named after, or else the newest one."
+    )
     st.code(str(error), language=None)
