@@ -40,8 +40,11 @@ def label_days(
         labels: labelled messages that gave cause, by verdict: ``STREAM``, segment, day of the
             message, labelled_on, d (its design weight), flagged (the verdict was an event), event
             in [0, 1], batch (of a burst; else null) and batch_size, local (drawn in its segment
-            alone). Where verdicts are not yes or no also above and above_in_segment: by how much
-            the share of flagged messages was above the mean verdict on that day.
+            alone). Where messages with the same verdict are drawn at different rates, also
+            queue_stratum, by which they are, with among and among_in_segment: its share of the
+            day's messages with that verdict. Where verdicts are not yes or no, also above and
+            above_in_segment: by how much the share of flagged messages was above the mean verdict
+            on that day.
         first: day 0.
 
     Returns:
@@ -88,8 +91,10 @@ def _placed(
         share = streams.mix[at[:2]] / segments.opportunities[at]
     rows["worth"] = rows["d"] * share
     usable = np.isfinite(rows["worth"]) & (rows["worth"] > 0) & (rows["index"] < days)
-    order = ["stream", "index", "message_day", "place", "flagged", "event", "worth"]
-    return rows[usable].sort_values(order)
+    if "queue_stratum" not in rows:
+        rows = rows.assign(queue_stratum="", among=1.0, among_in_segment=1.0)
+    order = ["stream", "index", "message_day", "place", "flagged", "queue_stratum"]
+    return rows[usable].sort_values([*order, "event", "worth"])
 
 
 def _next_seen(seen: Mask) -> Integers:
@@ -102,8 +107,8 @@ def _next_seen(seen: Mask) -> Integers:
 def _of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
     """A row of cells for each stream, one cell for each label.
 
-    Labels count by verdict as verdicts do in traffic, however many of each were given: drawn more
-    often is no more likely to be an event.
+    Labels count by verdict and stratum as these do in traffic, however many of each were given:
+    drawn more often is no more likely to be an event.
     """
     stream = rows["stream"].to_numpy()
     place = rows.groupby("stream").cumcount().to_numpy()
@@ -119,23 +124,41 @@ def _of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
         return filled
 
     flagged = rows["flagged"].to_numpy(dtype=bool)
-    view = np.where(rows["local"], rows["place"] + 1, 0)
-    of_view = rows.assign(view=view)  # each segment that was drawn in is a draw of its own
-    drawn = of_view.groupby(["stream", "view", "flagged"])["worth"]
-    whole = of_view.groupby(["stream", "view"])["worth"]
-    alike = whole.transform("size") / drawn.transform("size")
-    share = np.where(flagged, shares[stream, view], 1 - shares[stream, view])
-    scale = (rows["worth"] / drawn.transform("mean") * alike).to_numpy() * share
     return Labels(
         n=cells(1.0),
         y=cells(rows["event"].to_numpy()),
-        scale=cells(np.nan_to_num(scale)),
+        scale=cells(np.nan_to_num(_scale(rows, shares))),
         stratum=cells(np.where(flagged, 0, 1), np.int64),
         segment=cells(rows["place"].to_numpy(), np.int64),
         shares=shares,
         local=cells(rows["local"].to_numpy(dtype=float)),
         above=above,
     )
+
+
+def _scale(rows: pd.DataFrame, shares: Floats) -> Floats:
+    """Weight of each label over the mean weight of all labels of its draw.
+
+    Post-stratified by verdict and stratum, for how many were labelled of each is no matter of what
+    they are. A stratum without a label counts as the others of its verdict do.
+
+    Args:
+        rows: labels of a day.
+        shares: of flagged messages, stream x view.
+    """
+    view = np.where(rows["local"], rows["place"] + 1, 0)  # each segment drawn in is its own draw
+    among = np.where(rows["local"], rows["among_in_segment"], rows["among"])
+    rows = rows.assign(view=view, among=among)
+    drawn = ["stream", "view", "flagged", "queue_stratum"]
+    strata = rows.groupby(drawn)[["worth", "among"]].agg(
+        size=("worth", "size"), worth=("worth", "mean"), among=("among", "mean")
+    )
+    strata["among"] /= strata.groupby(drawn[:-1])["among"].transform("sum")
+    of = strata.loc[pd.MultiIndex.from_frame(rows[drawn])]
+    size = rows.groupby(drawn[:2])["worth"].transform("size").to_numpy()
+    share = shares[rows["stream"], view]
+    share = np.where(rows["flagged"], share, 1 - share) * of["among"].to_numpy()
+    return np.asarray(share * size / of["size"] * rows["worth"].to_numpy() / of["worth"])
 
 
 def _above(rows: pd.DataFrame, stream: Integers, shape: tuple[int, ...]) -> Floats:

@@ -15,6 +15,7 @@ from alignment_monitor.contracts import OPPORTUNITY_RATES, TOPICS, TRANSCRIPTS
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.privacy.redaction import redact
 from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.judged import flagged_messages
 from alignment_monitor.settings import Settings
 from alignment_monitor.statistics.estimation import window_estimates
 from alignment_monitor.statistics.topics import Flagged, topic_rows
@@ -35,7 +36,7 @@ def topics_of(settings: Settings, rubric: Rubric) -> pa.Table:
         return TOPICS.empty()
     harmful = tuple(name for name in rubric.headline if not rubric.is_good(name))
     first = last - timedelta(days=WINDOW_DAYS - 1)
-    found = warehouse.flagged_messages(
+    found = flagged_messages(
         settings.warehouse, first, last, rubric.full_version, harmful, MOST_MESSAGES
     )
     rows = []

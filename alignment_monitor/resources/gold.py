@@ -14,10 +14,11 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from alignment_monitor.contracts import JUDGED_MESSAGES
+from alignment_monitor.detection.label_weights import OFFERED, with_flagged, with_shares
 from alignment_monitor.judging.audit.annotators import decisive
 from alignment_monitor.judging.audit.reference import Reference
 from alignment_monitor.judging.rubric import Rubric
-from alignment_monitor.resources import warehouse
+from alignment_monitor.resources.judged import judged_answers
 from alignment_monitor.resources.marts import Marts
 from alignment_monitor.sampling.bursts import Candidate
 from alignment_monitor.sampling.gold import JudgedMessage, Verdict
@@ -34,9 +35,6 @@ BURST = "burst"
 
 WINDOW_DAYS = 7
 """Judged days drawn from if none are named: the shortest window that labels can speak for."""
-
-OFFERED = 0.5
-"""Judges hold a message to offer an opportunity, or an event to be there, from here on."""
 
 Row = dict[str, Any]
 
@@ -94,19 +92,10 @@ def labelled_days(
     labels = pd.DataFrame(_answers(store, rubric, first, last))
     if labels.empty:
         return None
-    asked = settings.warehouse, first, last, rubric.full_version
     # The mart of judged messages is cut to what pages need; the warehouse knows every day.
-    rows = warehouse.judged_messages(*asked).to_dict("records")
-    strata = pd.DataFrame(
-        [
-            (message.day, message.conversation_id, message.message_index, message.stratum)
-            for message in answered([{str(k): v for k, v in row.items()} for row in rows], rubric)
-        ],
-        columns=[*MESSAGE, "stratum"],
-    )
-    judged = warehouse.judged_answers(*asked)
-    strata["day"] = pd.to_datetime(strata["day"]).astype(judged["day"].dtype)
-    judged = judged.merge(strata, on=list(MESSAGE), validate="m:1")
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    judged = judged_answers(settings.warehouse, days, rubric)
+    judged = judged.dropna(subset=["queue_stratum"]).rename(columns={"queue_stratum": "stratum"})
     return None if judged.empty else LabelledDays(judged, labels)
 
 
@@ -148,39 +137,13 @@ def with_verdicts(settings: Settings, rubric: Rubric, labels: pd.DataFrame) -> p
     Raises:
         WarehouseError: the home's judged answers cannot be read.
     """
-    judged = warehouse.judged_answers(
-        settings.warehouse, labels["day"].min(), labels["day"].max(), rubric.full_version
-    )
+    judged = judged_answers(settings.warehouse, set(labels["day"]), rubric)
     days = pd.to_datetime(labels["day"]).astype(judged["day"].dtype)
     local = [pd.notna(name) and segment_of(name) is not None for name in labels["batch"]]
-    judged = with_flagged(judged)
-    judged = judged[judged["o"] >= OFFERED]
+    judged = with_shares(with_flagged(judged))
     rows = judged.merge(labels.assign(day=days, local=local), on=[*MESSAGE, "behaviour"])
     size = rows.pop("batch_size").fillna(0)
     return rows.assign(batch_size=size)
-
-
-def with_flagged(judged: pd.DataFrame) -> pd.DataFrame:
-    """Judged answers with ``flagged``, and by how much its share is above the mean verdict.
-
-    That is ``above`` of the day and ``above_in_segment``, weighted as rates are. The share is of
-    messages that labels may be of, the mean is the rate and so of all. There are no such columns
-    where every verdict is yes or no, for then nothing is above.
-    """
-    offered = judged["o"] >= OFFERED
-    flagged = offered & (judged["y"] >= OFFERED * judged["o"])
-    judged = judged.assign(flagged=flagged)
-    if not ((judged["y"] != flagged) | (judged["o"] != offered)).any():
-        return judged
-    size = judged["d"] * judged["o"]
-    sums = judged.assign(
-        size=size, said=judged["d"] * judged["y"], may=size * offered, seen=size * flagged
-    )
-    key = ["deployment_family", "behaviour", "rubric_version", "panel", "day"]
-    for name, by in (("above", key), ("above_in_segment", [*key, "segment"])):
-        total = sums.groupby(by, dropna=False)[["size", "said", "may", "seen"]].transform("sum")
-        judged[name] = total["seen"] / total["may"] - total["said"] / total["size"]
-    return judged
 
 
 def candidates(answers: pd.DataFrame, day: date) -> Iterator[Candidate]:

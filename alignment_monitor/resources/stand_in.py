@@ -20,19 +20,19 @@ import pyarrow.compute as pc
 
 from alignment_monitor.contracts import CONVERSATIONS, STAND_IN_LABELS
 from alignment_monitor.detection.decisions import WHOLE
+from alignment_monitor.detection.label_weights import OFFERED
 from alignment_monitor.detection.tiers import BURST as SIZE
 from alignment_monitor.judging.journal import Answer, Key
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.verdicts import verdict_rows
 from alignment_monitor.judging.window import Unit, make_unit
-from alignment_monitor.resources import warehouse
 from alignment_monitor.resources.gold import (
-    OFFERED,
     answered,
     batch_name,
     candidates,
     with_verdicts,
 )
+from alignment_monitor.resources.judged import judged_answers, judged_messages
 from alignment_monitor.resources.lake import Lake
 from alignment_monitor.sampling.bursts import draw_burst
 from alignment_monitor.sampling.gold import JudgedMessage, draw_gold
@@ -76,15 +76,15 @@ def questions_of(
     Raises:
         WarehouseError: the home's judged answers cannot be read.
     """
-    asked_of = settings.warehouse, day, day, rubric.full_version
-    rows = warehouse.judged_messages(*asked_of).to_dict("records")
-    messages = answered([{str(k): v for k, v in row.items()} for row in rows], rubric)
+    rows = judged_messages(settings.warehouse, day, day, rubric.full_version)
+    records = rows.to_dict("records")
+    messages = answered([{str(k): v for k, v in row.items()} for row in records], rubric)
     if not messages:
         return {}
     key = f"stand-in/{settings.random_key}"
     drawn = draw_gold(messages, settings.judging.stand_in_messages_per_day, key=key)
     found = {_place(item.message): Question() for item in drawn}
-    answers = warehouse.judged_answers(*asked_of)
+    answers = judged_answers(settings.warehouse, [day], rubric)
     answers = answers[answers["o"] >= OFFERED]
     for family, behaviour, segment in asked:
         mine = (answers["deployment_family"] == family) & (answers["behaviour"] == behaviour)

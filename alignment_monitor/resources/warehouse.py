@@ -1,6 +1,6 @@
 """Reading what dbt built. Opened read-only and closed at once: DuckDB locks its file."""
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -131,77 +131,10 @@ def before_and_since(
     return read(warehouse, query, {**values, "change_day": change_day})
 
 
-def judged_answers(warehouse: Path, first: date, last: date, rubric_version: str) -> pd.DataFrame:
-    """Judged messages x behaviours from first to last day, under one version of a rubric."""
-    query = """
-        select
-            day, conversation_id, message_index, deployment_family, segment, behaviour,
-            rubric_version, panel, user_key, o, y, d
-        from int_judged_answers
-        where day between ? and ? and rubric_version = ?
-    """
-    return read(warehouse, query, [first, last, rubric_version])
-
-
-def judged_messages(warehouse: Path, first: date, last: date, rubric_version: str) -> pd.DataFrame:
-    """Judged messages x judges from first to last day, of all days that there are."""
-    query = """
-        select
-            day, conversation_id, message_index, inclusion_probability, judge, status,
-            opportunities, flagged
-        from judged_messages
-        where day between ? and ? and rubric_version = ?
-    """
-    return read(warehouse, query, [first, last, rubric_version])
-
-
 def newest_day(warehouse: Path) -> date | None:
     """The last day with a judged message."""
     found = read(warehouse, "select max(day) as day from judged_messages", [])["day"].iloc[0]
     return None if pd.isna(found) else pd.Timestamp(found).date()
-
-
-def flagged_messages(
-    warehouse: Path, first: date, last: date, rubric_version: str, behaviours: tuple[str, ...],
-    most: int,
-) -> pd.DataFrame:  # fmt: skip
-    """Messages that showed a behaviour from first to last day, and over as many days before.
-
-    Args:
-        warehouse: the DuckDB file.
-        first: first day of the recent window.
-        last: its last day.
-        rubric_version: other verdicts do not count.
-        behaviours: any of these questions.
-        most: of a family in a window, drawn by a hash of their names.
-
-    Returns:
-        day, conversation_id, message_index, deployment_family, user_key, d (how many it stands
-        for), is_recent and ``flagged``, the number of such messages in the family's window.
-    """
-    query = """
-        with found as (
-            select distinct
-                day, conversation_id, message_index, deployment_family, user_key, d,
-                day >= $first as is_recent
-            from int_judged_answers
-            where day between $earliest and $last and rubric_version = $rubric_version
-                and list_contains($behaviours, behaviour) and y >= 0.5
-        )
-        select
-            *,
-            count(*) over (partition by deployment_family, is_recent) as flagged
-        from found
-        qualify row_number() over (
-            partition by deployment_family, is_recent
-            order by md5(conversation_id || '/' || message_index), day
-        ) <= $most
-        order by all
-    """
-    values: dict[str, object] = {"first": first, "last": last, "most": most}
-    values |= {"rubric_version": rubric_version, "behaviours": list(behaviours)}
-    values["earliest"] = first - (last - first) - timedelta(days=1)
-    return read(warehouse, query, values)
 
 
 def opportunity_user_days(

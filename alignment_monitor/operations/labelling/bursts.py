@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from alignment_monitor.detection.decisions import WHOLE
+from alignment_monitor.detection.label_weights import OFFERED
 from alignment_monitor.detection.tiers import BURST as SIZE
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.operations.labelling.queue import queue_rows
-from alignment_monitor.resources import warehouse
-from alignment_monitor.resources.gold import BURST, OFFERED, batch_name, candidates
+from alignment_monitor.resources.gold import BURST, batch_name, candidates
+from alignment_monitor.resources.judged import judged_answers
 from alignment_monitor.sampling.bursts import Candidate, draw_burst
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import labels as kept
@@ -78,7 +79,7 @@ def queue_bursts(
     series = list(asked)
     if not series:
         return 0
-    answers = warehouse.judged_answers(settings.warehouse, day, day, rubric.full_version)
+    answers = judged_answers(settings.warehouse, [day], rubric)
     answers = answers[answers["o"] >= OFFERED]
     queue = kept.queued(store)
     labelled = {kept.message_of(row) for row in kept.current_labels(store, rubric.full_version)}

@@ -6,8 +6,8 @@ import pytest
 
 from alignment_monitor.detection.inputs import inputs_of, mix_weights
 from alignment_monitor.detection.label_days import label_days
+from alignment_monitor.detection.label_weights import with_flagged, with_shares
 from alignment_monitor.detection.sentinel_days import sentinel_days
-from alignment_monitor.resources.gold import with_flagged
 from alignment_monitor.statistics.standardise import by_segment, daily_streams
 from tests.unit.detection.product_world import FIRST, STREAM, Product, quality_row
 
@@ -131,6 +131,57 @@ def test_labels_of_a_panel_estimate_the_true_rate_also_when_one_judge_has_change
     told_of, _ = label_days(streams, by_segment(streams), rate, pd.DataFrame(cells), first=ORIGIN)
     one = told_of[53]
     assert (one.scale * one.y).sum() / one.total[0] == pytest.approx(event.mean(), abs=0.006)
+
+
+def drawn_by_stratum(streams, often, size=200_000, labelled=8000):
+    """Weighted events of a day's labels by verdict, and the true ones: flagged x (share, events).
+
+    Three judges, two behaviours; labels are drawn ``often`` where judges differ or saw the other.
+    """
+    rng = np.random.default_rng(3)
+    event = rng.random(size) < 0.1
+    other = rng.random(size) < np.where(event, 0.5, 0.1)
+    said, of_other = (
+        rng.random((size, 3)) < np.where(there[:, None], 0.85, 0.05) for there in (event, other)
+    )
+    seen = said.any(axis=1) | of_other.any(axis=1)
+    split = said.any(axis=1) & ~said.all(axis=1) | of_other.any(axis=1) & ~of_other.all(axis=1)
+    strata = np.where(seen, "positive", "negative") + np.where(split, "|split", "|agreed")
+    judged = pd.DataFrame({**STREAM, "day": ORIGIN, "segment": "coding", "d": 1.0, "o": 1.0,
+                           "y": said.mean(axis=1), "queue_stratum": strata})  # fmt: skip
+    judged = with_shares(with_flagged(judged))
+    chance = np.where(split, often, 1.0) * np.where(seen, often, 1.0)
+    rows = judged.assign(event=event.astype(float)).sample(labelled, weights=chance, random_state=4)
+    columns = ["flagged", "event", "queue_stratum", "among", "among_in_segment"]
+    columns += ["above", "above_in_segment"]
+    rate = inputs_of(streams, first=ORIGIN).rate.copy()
+    rate[50, 0] = said.mean()
+    cells = [label(**row) for row in rows[columns].to_dict("records")]
+    one = label_days(streams, by_segment(streams), rate, pd.DataFrame(cells), first=ORIGIN)[0][53]
+    flagged = judged["flagged"].to_numpy()
+    told, true = [], []
+    for stratum, verdict in enumerate((flagged, ~flagged)):
+        weight = one.scale * (one.stratum == stratum)
+        told.append((weight.sum() / one.total[0], (weight * one.y).sum() / weight.sum()))
+        true.append((verdict.mean(), event[verdict].mean()))
+    return np.array(told), np.array(true)
+
+
+@pytest.mark.parametrize("often", [1, 5])
+def test_labels_drawn_more_often_where_judges_differ_stand_for_all(streams, often):
+    told, true = drawn_by_stratum(streams, often)
+    np.testing.assert_allclose(told[:, 0], true[:, 0], atol=1e-9)
+    np.testing.assert_allclose(told[:, 1], true[:, 1], atol=0.006)
+
+
+def test_a_stratum_without_a_label_counts_as_others_with_its_verdict(streams):
+    strata = {"queue_stratum": "positive|agreed", "among": 0.6, "among_in_segment": 0.7}
+    rare = {"queue_stratum": "positive|split", "among": 0.2, "among_in_segment": 0.1}
+    rows = [label(**strata)] * 2 + [label(**rare, event=0.0)] + [label(flagged=False, event=0.5)]
+    one = told(streams, *[{**known, **dict.fromkeys(strata, 1.0)} | known for known in rows])[0][53]
+    share = one.shares[0, 0]
+    events, rest = (one.scale[one.y == y].sum() / 4 for y in (1.0, 0.0))
+    assert (events, rest) == pytest.approx((share * 0.75, share * 0.25))
 
 
 def test_nothing_is_above_where_verdicts_are_yes_or_no_and_means_are_weighted_where_not():

@@ -10,7 +10,7 @@ from alignment_monitor.contracts import TRANSCRIPTS
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.resources import flagged
 from alignment_monitor.resources.flagged import opportunity_rates, topics_of
-from alignment_monitor.resources.warehouse import flagged_messages
+from alignment_monitor.resources.judged import flagged_messages
 from alignment_monitor.settings import load
 
 LAST = date(2026, 5, 28)

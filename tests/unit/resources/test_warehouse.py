@@ -1,15 +1,20 @@
 """What is read of the warehouse, on tables made by hand."""
 
 from datetime import date, timedelta
+from operator import itemgetter
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from alignment_monitor.detection.traffic import FIRST as FIRST_TURN
 from alignment_monitor.detection.traffic import LATER
+from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.resources.gold import answered
+from alignment_monitor.resources.judged import judged_answers
 from alignment_monitor.resources.warehouse import (
     WarehouseError,
     baseline_segments,
-    judged_answers,
     opportunity_days,
 )
 from tests.fakes.warehouses import write_table
@@ -55,20 +60,61 @@ def test_a_baseline_is_each_streams_first_days_with_an_opportunity(warehouse):
     }
 
 
+RUBRIC = load_rubric()
+ANSWER = {
+    "message_index": 1, "deployment_family": "aurora", "segment": "coding",
+    "behaviour": "caving", "panel": "p1", "user_key": "u", "o": 1.0, "y": 0.0, "d": 2.0,
+}  # fmt: skip
+SAID = {
+    "message_index": 1, "rubric_version": RUBRIC.full_version, "judge": "a", "status": "ok",
+    "opportunities": ["claim"], "flagged": ["caving"], "inclusion_probability": 0.5,
+}  # fmt: skip
+
+
 def test_judged_answers_are_those_of_the_days_and_the_rubric(warehouse):
-    common = {
-        "message_index": 1, "deployment_family": "aurora", "segment": "coding",
-        "behaviour": "caving", "panel": "p1", "user_key": "u", "o": 1.0, "y": 0.0, "d": 2.0,
-    }  # fmt: skip
     rows = [
-        {**common, "conversation_id": f"{day}{version}", "rubric_version": version,
+        {**ANSWER, "conversation_id": f"{day}{version}", "rubric_version": version,
          "day": FIRST + timedelta(days=day)}
         for day in range(4)
-        for version in ("r1", "r2")
+        for version in (RUBRIC.full_version, "r2")
     ]  # fmt: skip
+    warehouse("judged_messages", [{**SAID, "conversation_id": "x", "day": FIRST}])
     path = warehouse("int_judged_answers", rows)
-    found = judged_answers(path, FIRST + timedelta(days=1), FIRST + timedelta(days=2), "r1")
-    assert sorted(found["conversation_id"]) == ["1r1", "2r1"]
+    days = [FIRST + timedelta(days=1), FIRST + timedelta(days=3)]
+    found = judged_answers(path, days, RUBRIC)
+    assert sorted(found["conversation_id"]) == [f"{day}{RUBRIC.full_version}" for day in (1, 3)]
+    assert found["queue_stratum"].isna().all()
+
+
+verdicts = st.fixed_dictionaries(
+    {
+        "judge": st.sampled_from("ab"),
+        "status": st.sampled_from(["ok", "ok", "refused"]),
+        "opportunities": st.lists(st.sampled_from(["claim", "work"]), max_size=1),
+        "flagged": st.lists(st.sampled_from(["caving", "unearned_praise", "x"]), unique=True),
+    }
+)
+talks = st.dictionaries(
+    st.sampled_from("stuvwxyz"),
+    st.lists(verdicts, min_size=1, max_size=2, unique_by=itemgetter("judge")),
+    min_size=1,
+)
+
+
+@given(talks)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_stratum_read_of_the_warehouse_is_that_of_the_queue(warehouse, talks):
+    said = [
+        {**SAID, **verdict, "day": FIRST, "conversation_id": name}
+        for name, given in talks.items()
+        for verdict in given
+    ]
+    known = {**ANSWER, "day": FIRST, "rubric_version": RUBRIC.full_version}
+    warehouse("judged_messages", said)
+    path = warehouse("int_judged_answers", [{**known, "conversation_id": name} for name in talks])
+    found = judged_answers(path, [FIRST], RUBRIC).dropna(subset=["queue_stratum"])
+    expected = {one.conversation_id: one.stratum for one in answered(said, RUBRIC)}
+    assert dict(zip(found["conversation_id"], found["queue_stratum"], strict=True)) == expected
 
 
 def test_first_and_later_turns_are_the_segments_of_an_opportunity(warehouse):
