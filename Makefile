@@ -85,6 +85,7 @@ bench: $(STAMP) ## Slow simulations and timings
 bench-detection: $(STAMP) ## How soon changes are found, for half an hour
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.detection_deployed
+	@$(BIN)/python -m benchmarks.label_strata
 
 bench-model: $(STAMP) ## A real small model as a judge, for half an hour
 	@$(BIN)/python -m benchmarks.real_model

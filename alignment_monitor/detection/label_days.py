@@ -57,7 +57,7 @@ def label_days(
     rows = _placed(streams, segments, labels, first, np.isfinite(rate[..., 0]))
     told: list[Labels | None] = [None] * days
     for day, mine in rows.groupby("index"):
-        told[int(str(day))] = _of_day(mine, rate, size)
+        told[int(str(day))] = labels_of_day(mine, rate, size)
     asked = rows[rows["batch"].notna()].sort_values("index", kind="stable")
     so_far = asked.groupby(["stream", "batch"]).cumcount() + 1
     complete = so_far == np.ceil(COMPLETE * asked["batch_size"]).astype(np.int64)
@@ -104,7 +104,7 @@ def _next_seen(seen: Mask) -> Integers:
     return np.asarray(np.minimum.accumulate(own[::-1], axis=0)[::-1])
 
 
-def _of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
+def labels_of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
     """A row of cells for each stream, one cell for each label.
 
     Labels count by verdict and stratum as these do in traffic, however many of each were given:
