@@ -1,6 +1,6 @@
 """How many conversations a core screens in a second: the packaged model alone, and with its rules.
 
-python -m benchmarks.screener_speed [--conversations N]
+    python -m benchmarks.screener_speed [--conversations N] [--write]
 
 A conversation has two or three replies of about 200 words, put together from shipped sentinels, and
 a user's turn before each. Seconds are of this process's processor time, so that a busy machine does
@@ -18,7 +18,7 @@ from alignment_monitor.judging.known import load_sentinels
 from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.screening.model import load_screener
 from alignment_monitor.screening.pressure import screening_rows
-from benchmarks.common import machine, table
+from benchmarks.common import machine, table, write_section
 
 WORDS = 200
 ROUNDS = 5
@@ -62,7 +62,9 @@ def rate(step: Callable[[], object], count: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--conversations", type=int, default=1_000)
-    talks = conversations(parser.parse_args().conversations)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    talks = conversations(options.conversations)
     screener, rubric = load_screener(), load_rubric()
     replies = [t["content"] for talk in talks for t in talk["turns"] if t["role"] == "assistant"]
 
@@ -74,10 +76,15 @@ def main() -> None:
     model = rate(lambda: screener.probabilities(replies), len(talks))
     both = rate(whole, len(talks))
     words = sum(len(reply.split()) for reply in replies) / len(replies)
-    print(f"{len(talks):,} conversations, {len(replies):,} replies of {words:.0f} words on average")
     rows = [("model alone", f"{model:,.0f}"), ("model, rules and rows", f"{both:,.0f}")]
-    print(table("step | conversations a second and core", rows))
-    print(machine("numpy", "scipy"))
+    made_of = (
+        f"{len(talks):,} conversations, {len(replies):,} replies of {words:.0f} words on average."
+    )
+    figures = table("step | conversations a second and core", rows)
+    text = f"{made_of}\n\n{figures}\n\n{machine('numpy', 'scipy')}"
+    print(text)
+    if options.write:
+        write_section("screener_speed", text)
 
 
 if __name__ == "__main__":
