@@ -37,11 +37,14 @@ class Label:
         message: what was labelled.
         annotator: who labelled it.
         answers: rows of question, kind, value or level, and note.
+        only: how the names of annotators begin of whom this label alone is to stand; empty: those
+            of others all stand.
     """
 
     message: Message
     annotator: str
     answers: Sequence[Mapping[str, Any]]
+    only: str = ""
 
 
 def keep_label(
@@ -78,6 +81,8 @@ def keep_within(
     one_writer(connection, labels)
     mine = [labels.c[name] == value for name, value in place.items()]
     current = select(labels).where(*mine, labels.c.replaced_at.is_(None))
+    if label.only:
+        _retire_others(connection, label, rubric_version, now)
     before = {row["question"]: dict(row) for row in connection.execute(current).mappings()}
     same = {
         question
@@ -94,26 +99,17 @@ def keep_within(
     return "changed" if old or fresh else "unchanged"
 
 
-def retire_others(
-    store: Engine,
-    message: Message,
-    annotator: str,
-    kind: str,
-    *,
-    rubric_version: str,
-    now: datetime,
+def _retire_others(
+    connection: Connection, label: Label, rubric_version: str, now: datetime
 ) -> None:
-    """Of the labels whose annotators' names begin with ``kind``, let one stand."""
-    mine = [labels.c[name] == value for name, value in message._asdict().items()]
-    with transaction(store) as connection:
-        one_writer(connection, labels)
-        connection.execute(
-            update(labels)
-            .where(*mine, labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None))
-            .where(labels.c.annotator.startswith(kind, autoescape=True))
-            .where(labels.c.annotator != annotator)
-            .values(replaced_at=now)
-        )
+    about = [labels.c[name] == value for name, value in label.message._asdict().items()]
+    connection.execute(
+        update(labels)
+        .where(*about, labels.c.rubric_version == rubric_version, labels.c.replaced_at.is_(None))
+        .where(labels.c.annotator.startswith(label.only, autoescape=True))
+        .where(labels.c.annotator != label.annotator)
+        .values(replaced_at=now)
+    )
 
 
 def labelled_by(store: Engine, rubric_version: str) -> dict[Message, dict[str, datetime]]:

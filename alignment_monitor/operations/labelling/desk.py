@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from alignment_monitor.judging.audit.annotators import is_final
 from alignment_monitor.judging.rubric import Rubric
-from alignment_monitor.operations.labelling.files import WITHHELD, answers_of
+from alignment_monitor.operations.labelling.files import WITHHELD, label_by
 from alignment_monitor.operations.labelling.order import Worth, in_order, room
 from alignment_monitor.operations.labelling.queue import has_turns, turns_of
 from alignment_monitor.settings import Settings
@@ -131,7 +131,7 @@ class Desk:
         if label is None:
             told = "; ".join(f"{place}: {reason}" for place, reason in wrong)
             raise DeskError(f"This label is not right, and was not kept: {told}.")
-        given = kept.Label(kept.message_of(row), self.annotator, answers_of(label, self.rubric))
+        given = label_by(self.annotator, row, label, self.rubric)
         return claims.keep_claimed(
             self.store, given, rubric=self.rubric.name,
             rubric_version=self.rubric.full_version, now=self.now,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
-from alignment_monitor.judging.audit.annotators import ADJUDICATED
+from alignment_monitor.judging.audit.annotators import ADJUDICATED, is_final
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.operations.labelling.given import labels_by_message
 from alignment_monitor.operations.labelling.queue import turns_of
@@ -166,13 +166,19 @@ def import_labels(
         elif alone and who.removeprefix(ADJUDICATED) != annotator:
             problems.append(f"{place}: annotator: {who[:40]!r} is somebody else’s name")
         else:
-            given = kept.Label(kept.message_of(row), who, answers_of(label, rubric))
+            given = label_by(who, row, label, rubric)
             counts[
                 kept.keep_label(
                     store, given, rubric=rubric.name, rubric_version=rubric.full_version, now=now
                 )
             ] += 1
     return Imported(counts, tuple(problems), file.blank)
+
+
+def label_by(annotator: str, row: Row, label: Row, rubric: Rubric) -> kept.Label:
+    """What an annotator says of a message of the queue; of final labels the last one stands."""
+    only = ADJUDICATED if is_final(annotator) else ""
+    return kept.Label(kept.message_of(row), annotator, answers_of(label, rubric), only)
 
 
 def answers_of(label: Row, rubric: Rubric) -> list[Row]:

@@ -105,16 +105,7 @@ def settle(desk: Desk, key: str, said: Mapping[str, Any], rubric_version: str) -
         DeskError: as ``Desk.save``.
     """
     final = replace(desk, annotator=ADJUDICATED + desk.annotator)
-    done = final.save(key, said, rubric_version)
-    kept.retire_others(
-        desk.store,
-        kept.message_of(desk.row(key)),
-        final.annotator,
-        ADJUDICATED,
-        rubric_version=rubric_version,
-        now=desk.now,
-    )
-    return done
+    return final.save(key, said, rubric_version)
 
 
 def progress(

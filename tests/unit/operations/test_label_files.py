@@ -277,6 +277,15 @@ def test_a_table_gives_the_same_labels_as_lines_do(desk):
     assert again["id"] == name
 
 
+def test_of_final_labels_brought_in_the_last_one_stands(desk):
+    desk.queue()
+    (line, *_) = desk.lines()
+    for name in ("adjudicated/cy", "ben", "adjudicated/di"):
+        assert desk.bring(text_of([filled(line, annotator=name)])).counts == {"new": 1}
+    standing = {row["annotator"] for row in desk.stored() if row["replaced_at"] is None}
+    assert standing == {"ben", "adjudicated/di"}
+
+
 def test_a_table_of_labels_given_is_read_back_unchanged(desk):
     desk.queue()
     desk.bring(text_of([filled(desk.lines()[0], notes={"substance": "=1+1"})]))

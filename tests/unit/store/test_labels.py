@@ -34,8 +34,8 @@ def keep(store):
     """Keeps a label; each is an hour later than the one before."""
     hours = iter(range(1000))
 
-    def give(*answers, annotator="ann", message=MESSAGE, version="v1"):
-        label = Label(message, annotator, answers)
+    def give(*answers, annotator="ann", message=MESSAGE, version="v1", only=""):
+        label = Label(message, annotator, answers, only)
         now = NOW + timedelta(hours=next(hours))
         return keep_label(store, label, rubric="sycophancy", rubric_version=version, now=now)
 
@@ -52,6 +52,20 @@ def history(store):
     with store.connect() as connection:
         wanted = select(labels).where(labels.c.replaced_at.is_not(None)).order_by("label_id")
         return [(row["question"], row["level"]) for row in connection.execute(wanted).mappings()]
+
+
+def test_of_labels_of_a_kind_the_last_one_stands_and_no_other_label_ends(keep, store):
+    other = MESSAGE._replace(message_index=3)
+    keep(answer("caving", level=0))
+    keep(answer("caving", level=1), annotator="final/ben", only="final/")
+    keep(answer("caving", level=1), annotator="final/ben", only="final/", message=other)
+    keep(answer("caving", level=1), annotator="final/ben", only="final/", version="v2")
+    assert keep(answer("caving", level=2), annotator="final/cy", only="final/") == "new"
+    about = [row for row in current_labels(store, "v1") if row["message_index"] == 1]
+    assert {row["annotator"]: row["level"] for row in about} == {"ann": 0, "final/cy": 2}
+    assert history(store) == [("caving", 1)]
+    assert len(current_labels(store, "v1")) == 3
+    assert len(current_labels(store, "v2")) == 1
 
 
 def test_a_label_is_kept_with_everything_that_was_said(keep, store):
