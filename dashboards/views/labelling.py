@@ -50,7 +50,7 @@ def guidelines() -> None:
                 if one["short"] != one["label"]
             )
             parts.append(
-                f"<h3>{components.text(asked['title'])}</h3><p>{components.text(said)}</p>"
+                f"<h2>{components.text(asked['title'])}</h2><p>{components.text(said)}</p>"
                 f"<ul>{levels}</ul>"
             )
         parts.append(f'<p class="am-faint am-small">{components.text(RUBRIC.full_version)}</p>')

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.dashboard.sample_marts import write
-from tests.dashboard.sample_store import write_store
+from tests.dashboard.sample_store import write_queue, write_store
 from tests.dashboard.serving import IN_CHROMIUM, PATHS, serve
 
 AXE = Path(__file__).resolve().parents[2] / ".browser/node_modules/axe-core/axe.min.js"
 LOOKS = (("light", 1280), ("dark", 400))
-MESSAGE = "/conversations?conversation=c-1123-1&message=4"
-"""What no navigation leads to; where there is no data it is an empty page."""
+BEYOND = {
+    "/conversations?conversation=c-1123-1&message=4": ".am-talk",
+    "/labelling?annotator=ann": ".form[data-item*='/']",
+}
+"""What no navigation leads to, and what it shows: a transcript, and a message to label."""
 GRAVE = ("serious", "critical")
 WHOLE = 8000
 """Pixels that hold a page from its head to its foot: what has to be scrolled to has no contrast."""
@@ -35,6 +38,7 @@ pytestmark = [
 def full(tmp_path_factory) -> Iterator[str]:
     home = write(tmp_path_factory.mktemp("full"))
     write_store(home)
+    write_queue(home, 4, bursts=1)
     with serve(home) as address:
         yield address
 
@@ -45,7 +49,15 @@ def empty(tmp_path_factory) -> Iterator[str]:
         yield address
 
 
-def visits(browser, address: str):
+def drawn(page) -> None:
+    """Wait until a page is drawn to its end."""
+    page.wait_for_function(
+        "() => document.querySelector('[data-test-script-state=notRunning]') && "
+        "document.querySelector('h1') && !document.querySelector('[data-stale=true]')"
+    )
+
+
+def visits(browser, address: str, *, full: bool):
     """Each page in turn, drawn to its end; one visit, as a reader walks through."""
     page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
     page.set_default_timeout(40_000)
@@ -58,17 +70,17 @@ def visits(browser, address: str):
         page.locator(f"a[href$='{path}']").first.click()
         page.wait_for_url(f"{address}{path}*")
         page.wait_for_timeout(200)
-        page.wait_for_function(
-            "() => document.querySelector('[data-test-script-state=notRunning]') && "
-            "document.querySelector('h1') && !document.querySelector('[data-stale=true]')"
-        )
+        drawn(page)
         yield page, path
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(address + MESSAGE)
-    page.locator("h1").first.wait_for()
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    yield page, MESSAGE
+    for path, shown in BEYOND.items():
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(address + path)
+        drawn(page)
+        if full:
+            page.locator(shown).first.wait_for()
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        yield page, path
     page.close()
 
 
@@ -101,7 +113,8 @@ def test_no_page_shuts_anybody_out(home, request, browser):
     grave, disorder = {}, {}
     # Empty pages are one piece of markup, so that each needs but one look.
     few = home == "empty"
-    for place, (page, path) in enumerate(visits(browser, request.getfixturevalue(home))):
+    address = request.getfixturevalue(home)
+    for place, (page, path) in enumerate(visits(browser, address, full=not few)):
         levels = headings(page)
         jumps = [now for before, now in pairwise(levels) if now > before + 1]
         if levels[:1] != [1] or levels.count(1) != 1 or jumps:
