@@ -16,14 +16,12 @@ def with_flagged(judged: pd.DataFrame) -> pd.DataFrame:
     """Judged answers with ``flagged``, and by how much its share is above the mean verdict.
 
     That is ``above`` of the day and ``above_in_segment``, weighted as rates are. The share is of
-    messages that labels may be of, the mean is the rate and so of all. There are no such columns
-    where every verdict is yes or no, for then nothing is above.
+    messages that labels may be of, the mean is the rate and so of all. It is zero where every
+    verdict is yes or no, and a column all the same: what a row is must not depend on other days.
     """
     offered = judged["o"] >= OFFERED
     flagged = offered & (judged["y"] >= OFFERED * judged["o"])
     judged = judged.assign(flagged=flagged)
-    if not ((judged["y"] != flagged) | (judged["o"] != offered)).any():
-        return judged
     size = judged["d"] * judged["o"]
     sums = judged.assign(
         size=size, said=judged["d"] * judged["y"], may=size * offered, seen=size * flagged

@@ -36,6 +36,9 @@ BURST = "burst"
 WINDOW_DAYS = 7
 """Judged days drawn from if none are named: the shortest window that labels can speak for."""
 
+DAYS_AT_ONCE = 28
+"""Days whose judged messages are in memory together: labels may be of years."""
+
 Row = dict[str, Any]
 
 
@@ -102,8 +105,8 @@ def labelled_days(
 def label_evidence(settings: Settings, rubric: Rubric, store: Engine, last: date) -> pd.DataFrame:
     """Labels as the detector takes them, of messages in which the judges saw the opportunity.
 
-    A message whose conversation went on another day counts once, on the first. What was drawn for
-    one behaviour's verdict says nothing of another's.
+    A message whose conversation went on another day counts once, on the first that was queued when
+    it was labelled. What was drawn for one behaviour's verdict says nothing of another's.
 
     Returns:
         Rows as ``detection.label_days`` takes them; empty if none was given until the last day.
@@ -137,13 +140,16 @@ def with_verdicts(settings: Settings, rubric: Rubric, labels: pd.DataFrame) -> p
     Raises:
         WarehouseError: the home's judged answers cannot be read.
     """
-    judged = judged_answers(settings.warehouse, set(labels["day"]), rubric)
-    days = pd.to_datetime(labels["day"]).astype(judged["day"].dtype)
     local = [pd.notna(name) and segment_of(name) is not None for name in labels["batch"]]
-    judged = with_shares(with_flagged(judged))
-    rows = judged.merge(labels.assign(day=days, local=local), on=[*MESSAGE, "behaviour"])
-    size = rows.pop("batch_size").fillna(0)
-    return rows.assign(batch_size=size)
+    labels = labels.assign(local=local, batch_size=labels["batch_size"].fillna(0))
+    days = sorted(set(labels["day"]))
+    parts = []
+    for start in range(0, len(days), DAYS_AT_ONCE):
+        judged = judged_answers(settings.warehouse, days[start : start + DAYS_AT_ONCE], rubric)
+        mine = labels.assign(day=pd.to_datetime(labels["day"]).astype(judged["day"].dtype))
+        shared = with_shares(with_flagged(judged))
+        parts.append(shared.merge(mine, on=[*MESSAGE, "behaviour"]))
+    return pd.concat(parts, ignore_index=True)
 
 
 def candidates(answers: pd.DataFrame, day: date) -> Iterator[Candidate]:
@@ -161,10 +167,12 @@ def _evidence(
 ) -> Iterator[Row]:
     """Message x question, with the day on which it was first labelled."""
     for row in queue:
-        # The first day's, by the order of the queue; a later one is the same text again.
-        labels = given.pop(kept.message_of(row), None)
-        if labels is None:
+        # The first day's, by the order of the queue; a later one is the same text again. What was
+        # queued after the label is none of it: it would change decisions of the past.
+        labels = given.get(kept.message_of(row))
+        if labels is None or min(one["labelled_at"] for one in labels) < row["queued_at"]:
             continue
+        del given[kept.message_of(row)]
         labelled_on, answers = _first_day(labels)
         # Not by its purpose: what is drawn for estimates too stays the evidence that it was.
         batch = row["batch"] if "@" in row["batch"] else None

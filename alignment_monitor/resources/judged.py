@@ -33,7 +33,7 @@ def judged_answers(path: Path, days: Iterable[date], rubric: Rubric) -> pd.DataF
                 list_sort(list_intersect(flagged, $headline)) as charted,
                 len(opportunities) > 0 as offered
             from judged_messages
-            where list_contains($days, day) and rubric_version = $rubric_version
+            where day in (select unnest($days)) and rubric_version = $rubric_version
         ),
 
         panels as (select day, count(distinct judge) as judges from said group by day),
@@ -59,7 +59,7 @@ def judged_answers(path: Path, days: Iterable[date], rubric: Rubric) -> pd.DataF
             rubric_version, panel, user_key, o, y, d, queue_stratum
         from int_judged_answers
         left join strata using (day, conversation_id, message_index)
-        where list_contains($days, day) and rubric_version = $rubric_version
+        where day in (select unnest($days)) and rubric_version = $rubric_version
         order by all
     """
     asked = {"days": list(days), "headline": list(rubric.headline)}

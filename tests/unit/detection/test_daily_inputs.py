@@ -189,7 +189,7 @@ def test_nothing_is_above_where_verdicts_are_yes_or_no_and_means_are_weighted_wh
         {**STREAM, "day": ORIGIN, "segment": list("aab"), "d": [1.0, 3.0, 2.0], "o": [1.0] * 3,
          "y": [1.0, 0.0, 1.0]}
     )  # fmt: skip
-    assert "above" not in with_flagged(whole)
+    assert (with_flagged(whole)[["above", "above_in_segment"]] == 0).all(axis=None)
     mixed = with_flagged(whole.assign(y=[2 / 3, 1 / 3, 1.0], o=[1.0, 1.0, 1.0]))
     assert mixed["flagged"].tolist() == [True, False, True]
     assert mixed["above"].tolist() == pytest.approx([(1 / 3 - 3 / 3) / 6] * 3)

@@ -1,9 +1,12 @@
 """Bursts of labels for a suspected change: from a decision into the queue and back as evidence."""
 
 import json
+import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import duckdb
+import numpy as np
 import pytest
 
 from alignment_monitor.detection.tiers import BURST as SIZE
@@ -11,6 +14,7 @@ from alignment_monitor.judging.rubric import load_rubric
 from alignment_monitor.operations.labelling.bursts import asked_for, queue_bursts
 from alignment_monitor.operations.labelling.files import export_labels, import_labels
 from alignment_monitor.operations.labelling.queue import queue_labels
+from alignment_monitor.resources import gold
 from alignment_monitor.resources.gold import (
     BURST,
     PURPOSE,
@@ -22,8 +26,9 @@ from alignment_monitor.resources.gold import (
 )
 from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import load
+from alignment_monitor.statistics.row_hashes import row_hashes
 from alignment_monitor.store import open_store
-from alignment_monitor.store.labels import queued
+from alignment_monitor.store.labels import enqueue, queued
 from tests.dashboard import sample_marts
 from tests.unit.operations import judged_warehouse
 
@@ -171,6 +176,42 @@ def test_labels_come_back_as_evidence_of_the_day_on_which_they_were_given(marts,
     again = label_evidence(marts, RUBRIC, store, later.date())
     again = again[again["behaviour"] == EVERY]
     assert again.reset_index(drop=True).equals(found.reset_index(drop=True))
+
+
+def test_the_same_text_of_a_day_queued_after_its_label_takes_none_of_it(marts, store, tmp_path):
+    queue_labels(marts, RUBRIC, store, 40, first=LAST, last=LAST, now=NOW)
+    label(marts, store, tmp_path)
+    evidence = label_evidence(marts, RUBRIC, store, NOW.date())
+    late = {"day": LAST - timedelta(days=1), "queued_at": NOW + timedelta(hours=1)}
+    enqueue(store, [row | late for row in queued(store)])
+    assert len(evidence) > 20
+    assert label_evidence(marts, RUBRIC, store, NOW.date()).equals(evidence)
+    label_again(marts, store, tmp_path, NOW + timedelta(hours=2))
+    assert set(label_evidence(marts, RUBRIC, store, NOW.date())["day"].dt.date) == {LAST}
+
+
+def test_evidence_of_a_day_is_the_same_whatever_is_judged_labelled_and_drawn_later(
+    marts, store, tmp_path, monkeypatch
+):
+    """Also beside later days on which judges differ, and however many days are read at once."""
+    marts = load(shutil.copytree(marts.home, tmp_path / "home"))
+    with duckdb.connect(str(marts.warehouse)) as connection:
+        connection.execute(f"update int_judged_answers set y = 0.4 where day = '{LAST}' and y = 0")
+    before = LAST - timedelta(days=1)
+    queue_labels(marts, RUBRIC, store, 40, first=before, last=before, now=NOW)
+    label(marts, store, tmp_path)
+    evidence = label_evidence(marts, RUBRIC, store, NOW.date())
+    assert (evidence["above"] == 0).all()
+    later = NOW + timedelta(days=1)
+    queue_labels(marts, RUBRIC, store, 200, first=before, last=LAST, now=later)
+    burst(marts, store)
+    label(marts, store, tmp_path, now=later)
+    for at_once in (1, 28):
+        monkeypatch.setattr(gold, "DAYS_AT_ONCE", at_once)
+        found = label_evidence(marts, RUBRIC, store, later.date())
+        assert (found["above"] != 0).any()
+        old = found[found["labelled_on"] == NOW.date()]
+        assert np.array_equal(np.sort(row_hashes(old)), np.sort(row_hashes(evidence)))
 
 
 def label_again(marts, store, tmp_path, now):
