@@ -18,6 +18,7 @@ from alignment_monitor.detection.gold import (
     in_segment,
 )
 from alignment_monitor.detection.gold import LEAN_BETS as SIZES
+from benchmarks import label_strata
 from tests.unit.detection.judged_labels import (
     BEFORE,
     BURST,
@@ -258,3 +259,27 @@ def test_the_running_detector_finds_a_change_whatever_the_judge_says():
     assert hidden.flags(truth) == pytest.approx(BEFORE.flags(TRUTH), abs=0.01)
     assert (statistic[:, 0] >= threshold).mean() > 0.9
     assert (statistic[:, 1] < np.log(60)).all()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_bet_on_labels_of_the_queue_gains_nothing_where_nothing_changed(sign):
+    """By verdict alone the mean of the first is 1.3: each day would win a third."""
+    rng = np.random.default_rng(5)
+    many = label_strata.traffic(rng, 300, label_strata.RATE)
+    events = [many.event[many.flagged == seen].mean() for seen in (True, False)]
+    replicates, flagged = 4000, many.flagged.mean()
+    rate = np.full(replicates, label_strata.RATE)
+    variance = np.full(replicates, flagged * (1 - flagged) / label_strata.JUDGED)
+    against = Expected(
+        rate, 0 * rate, np.tile(events, (replicates, 1)), 0 * rate + flagged, variance
+    )
+    known = {
+        name: (1000.0 * many.event[many.stratum == code].mean(), 1000)
+        for code, name in enumerate(label_strata.STRATA)
+    }
+    days = label_strata.traffic(rng, replicates, label_strata.RATE)
+    chosen = label_strata.routine(rng, days, 60, known)
+    bets = Bets(days.labels(chosen, by_stratum=True), against)
+    unit = np.sqrt(rate * (1 - rate)) / bets.variance
+    value = np.exp(bets.log_value(SIZES[0] * unit, rate, sign))
+    assert value.mean() <= 1 + 3 * value.std() / np.sqrt(replicates)
