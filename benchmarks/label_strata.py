@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 from alignment_monitor.detection.baseline import Mask
-from alignment_monitor.detection.gold import LEAN_BETS, Bets, Expected, GoldBaseline, Labels
+from alignment_monitor.detection.gold import LEAN_BETS, Bets
+from alignment_monitor.detection.gold_baseline import Expected, GoldBaseline
 from alignment_monitor.detection.label_days import labels_of_day
+from alignment_monitor.detection.labels import Labels
 from alignment_monitor.detection.tiers import BURST, BURSTS, LAST_LEAN, LEAN
 from alignment_monitor.sampling.allocation import share_out
 from alignment_monitor.sampling.gold import deviation_of
@@ -27,6 +29,8 @@ SEED = 20270
 JUDGED, DAYS = 1000, 28
 """Messages a day, and days of the baseline."""
 RATE, RISE = 0.10, 0.03
+RARE, DOUBLE = 0.01, 0.01
+"""Rate of the behaviour, and what a change adds to it; the same of a rare one."""
 OTHER = (0.27, 0.37)
 """Rate of the other behaviour where this one is not, and where it is."""
 JUDGE = (0.05, 0.85)
@@ -61,7 +65,7 @@ class Days:
             {
                 "stream": replicate, "message_day": 0, "place": 0, "worth": 1.0, "local": False,
                 "flagged": self.flagged[at], "event": self.event[at].astype(float),
-                "queue_stratum": self.stratum[at] if by_stratum else 0,
+                "queue_stratum": np.array(STRATA)[self.stratum[at]] if by_stratum else "",
                 "among": self.among()[at] if by_stratum else 1.0, "among_in_segment": 1.0,
             }
         )  # fmt: skip
@@ -109,14 +113,25 @@ def burst(rng: np.random.Generator, days: Days) -> Mask:
     return chosen
 
 
+def known_of(rng: np.random.Generator, rate: float) -> dict[str, tuple[float, int]]:
+    """What an allocation knows that has learned of every stratum."""
+    sample = traffic(rng, 200, rate)
+    events = [float(sample.event[sample.stratum == code].mean()) for code in range(len(STRATA))]
+    return {name: (LEARNED * share, LEARNED) for name, share in zip(STRATA, events, strict=True)}
+
+
 def expected_by(
-    rng: np.random.Generator, replicates: int, labels: int, known: dict[str, tuple[float, int]]
+    rng: np.random.Generator,
+    replicates: int,
+    rate: float,
+    labels: int,
+    known: dict[str, tuple[float, int]],
 ) -> list[Expected]:
     """What the baseline leads to expect: by verdict alone, and by verdict and stratum."""
     learned = GoldBaseline(replicates), GoldBaseline(replicates)
     flagged = []
     for _ in range(DAYS):
-        days = traffic(rng, replicates, RATE)
+        days = traffic(rng, replicates, rate)
         chosen = routine(rng, days, labels, known)
         flagged.append(days.flagged.mean(axis=1))
         for baseline, by_stratum in zip(learned, (False, True), strict=True):
@@ -152,23 +167,22 @@ def leans(
 
 def lines(rng: np.random.Generator, replicates: int) -> list[tuple[object, ...]]:
     """Rows of the table: allocation and weighting, with what the baseline expects and bets find."""
-    sample = traffic(rng, 200, RATE)
-    learned = {
-        name: (LEARNED * float(sample.event[sample.stratum == code].mean()), LEARNED)
-        for code, name in enumerate(STRATA)
-        if (sample.stratum == code).any()
-    }
     rows: list[tuple[object, ...]] = []
-    for labels, known, of in (
-        (20, {}, "20 a day, as before any label"),
-        (20, learned, "20 a day, by what labels said"),
-        (60, learned, "60 a day, by what labels said"),
+    for rate, rise, labels, learned in (
+        (RATE, RISE, 20, False),
+        (RATE, RISE, 20, True),
+        (RATE, RISE, 60, True),
+        (RARE, DOUBLE, 20, False),
+        (RARE, DOUBLE, 20, True),
     ):
-        expected = expected_by(rng, replicates, labels, known)
-        found = [leans(rng, expected, RATE, sign) for sign in (1.0, -1.0)]
-        found.append(leans(rng, expected, RATE + RISE, 1.0))
+        known = known_of(rng, rate) if learned else {}
+        drawn = "by what labels said" if learned else "as before any label"
+        of = f"{rate:.0%}, then {rate + rise:.0%}; {labels} a day, {drawn}"
+        expected = expected_by(rng, replicates, rate, labels, known)
+        found = [leans(rng, expected, rate, sign) for sign in (1.0, -1.0)]
+        found.append(leans(rng, expected, rate + rise, 1.0))
         for way, weighting in enumerate(("verdict", "verdict and stratum")):
-            error = expected[way].rate - RATE
+            error = expected[way].rate - rate
             told = f"{100 * error.mean():+.2f} ± {100 * error.std() / np.sqrt(replicates):.2f}"
             rows.append((f"{of}: weighted by {weighting}", told, *(one[way] for one in found)))
     return rows
@@ -180,8 +194,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     header = (
-        "labels of the baseline | baseline's bias, points ± SE "
-        "| no change: leans to a rise | to a fall | +3 points: leans to a rise"
+        "rate; labels of the baseline | baseline's bias, points ± SE "
+        "| no change: leans to a rise | to a fall | a rise: leans to it"
     )
     rows = lines(np.random.default_rng(SEED), options.replicates)
     text = (

@@ -10,8 +10,8 @@ import numpy as np
 
 from alignment_monitor.detection.baseline import Mask
 from alignment_monitor.detection.chart import Reading, Seen
-from alignment_monitor.detection.gold import Labels
 from alignment_monitor.detection.instrument import Judge
+from alignment_monitor.detection.labels import Labels
 from alignment_monitor.detection.tiers import Verdict
 from alignment_monitor.statistics.cells import Floats, Integers
 

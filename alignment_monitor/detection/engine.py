@@ -19,14 +19,12 @@ from alignment_monitor.detection.gold import (
     LEAN_BETS,
     SEGMENT_BETS,
     Bets,
-    Expected,
-    GoldBaseline,
     GoldChart,
-    Labels,
     grid_values,
-    in_segment,
 )
+from alignment_monitor.detection.gold_baseline import Expected, GoldBaseline, in_segment
 from alignment_monitor.detection.instrument import Instrument, Judge
+from alignment_monitor.detection.labels import Labels
 from alignment_monitor.detection.margin import Persistence, margin
 from alignment_monitor.detection.tiers import Episodes, Evidence, warned
 from alignment_monitor.statistics.cells import Floats, Integers

@@ -14,8 +14,8 @@ import pandas as pd
 from alignment_monitor.detection.baseline import Mask
 from alignment_monitor.detection.chart import WHOLE
 from alignment_monitor.detection.day import Day
-from alignment_monitor.detection.gold import Labels
 from alignment_monitor.detection.label_days import label_days
+from alignment_monitor.detection.labels import Labels
 from alignment_monitor.detection.sentinel_days import sentinel_days
 from alignment_monitor.statistics.cells import Floats
 from alignment_monitor.statistics.standardise import SegmentDays, Streams, by_segment

@@ -15,12 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alignment_monitor.detection.baseline import Mask
-from alignment_monitor.detection.gold import Labels
+from alignment_monitor.detection.labels import KINDS, Labels
+from alignment_monitor.sampling.gold import STRATA
 from alignment_monitor.statistics.cells import Floats, Integers, day_of
 from alignment_monitor.statistics.standardise import STREAM, SegmentDays, Streams
 
 COMPLETE = 0.5
 """Of a burst, what must be labelled for it to count as one that came in."""
+
+
+_KINDS = {name: kind for kind, name in enumerate(STRATA)}
 
 
 def label_days(
@@ -133,6 +137,8 @@ def labels_of_day(rows: pd.DataFrame, rate: Floats, streams: int) -> Labels:
         shares=shares,
         local=cells(rows["local"].to_numpy(dtype=float)),
         above=above,
+        kind=cells(rows["queue_stratum"].map(_KINDS).fillna(KINDS - 1), np.int64),
+        among=cells(rows["among"]),
     )
 
 

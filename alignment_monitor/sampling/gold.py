@@ -21,6 +21,13 @@ from alignment_monitor.sampling.design import uniform
 POSITIVE, NEGATIVE, NO_OPPORTUNITY = "positive", "negative", "no_opportunity"
 AGREED, SPLIT = "agreed", "split"
 
+STRATA = tuple(
+    f"{seen}|{judges}"
+    for seen in (POSITIVE, NEGATIVE, NO_OPPORTUNITY)
+    for judges in (AGREED, SPLIT)
+)
+"""What ``JudgedMessage.stratum`` may be."""
+
 EXPECTED = {POSITIVE: 0.5, NEGATIVE: 0.1, NO_OPPORTUNITY: 0.05}
 """Share of messages in which people see the event, as expected before any label."""
 EXPECTED_COUNTS = 2.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from alignment_monitor.detection.baseline import Mask
 from alignment_monitor.detection.day import Day
-from alignment_monitor.detection.gold import Labels
+from alignment_monitor.detection.labels import Labels
 from alignment_monitor.simulation.panel import half, shares
 from alignment_monitor.simulation.scenario import Scenario, told_precision
 from alignment_monitor.statistics.cells import Floats, Integers

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignment_monitor.detection.gold import Bets, Expected, Labels
+from alignment_monitor.detection.gold import Bets
+from alignment_monitor.detection.gold_baseline import Expected
+from alignment_monitor.detection.labels import Labels
 
 ROUTINE, BURST = (7.0, 13.0), (57.0, 113.0)
 

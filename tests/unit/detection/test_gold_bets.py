@@ -6,18 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from alignment_monitor.detection.gold import (
-    BETS,
-    FEW,
-    Bets,
-    Expected,
-    GoldBaseline,
-    GoldChart,
-    Labels,
-    grid_values,
-    in_segment,
-)
+from alignment_monitor.detection.gold import BETS, Bets, GoldChart, grid_values
 from alignment_monitor.detection.gold import LEAN_BETS as SIZES
+from alignment_monitor.detection.gold_baseline import Expected, GoldBaseline, in_segment
+from alignment_monitor.detection.labels import FEW, Labels
 from benchmarks import label_strata
 from tests.unit.detection.judged_labels import (
     BEFORE,
@@ -193,6 +185,28 @@ def test_what_the_baseline_leads_to_expect_is_the_true_rate():
     assert made.error[:1000].mean() == pytest.approx(made.rate[:1000].std(), rel=0.15)
 
 
+@pytest.mark.parametrize("rate", [0.1, 0.01])
+def test_a_baseline_by_strata_expects_the_true_rate_however_labels_were_drawn(rate):
+    """By verdict alone it expects half a point too much of the rate of 10 %."""
+    rng = np.random.default_rng(7)
+    known = label_strata.known_of(rng, rate)
+    _, made = label_strata.expected_by(rng, 40, rate, 20, known)
+    off = made.rate - rate
+    assert abs(off.mean()) < 0.002
+    # The error allows for what a stratum without an event may hide, so it may be too large.
+    assert off.std() < made.error.mean()
+    assert (np.abs(off) < 2 * made.error).mean() > 0.95
+
+
+def test_a_verdict_whose_strata_have_no_label_yet_is_not_known():
+    baseline, day = GoldBaseline(2), labels(np.array([0.2, 0.2]), 20, 1.0)
+    day = replace(day, kind=np.zeros(day.n.shape, np.int64), among=np.ones(day.n.shape))
+    baseline.learn(day, np.array([True, False]))
+    made = baseline.expected(np.full(2, 0.2), np.zeros(2))
+    assert np.isfinite(made.by_verdict).tolist() == [[True, True], [False, False]]
+    assert np.isfinite(made.rate).tolist() == np.isfinite(made.error).tolist() == [True, False]
+
+
 def segments():
     """Two series with labels of two segments by verdict."""
     n = np.array([[4, 6, 3, 7], [4, 6, 0, 7]], dtype=float)
@@ -267,16 +281,13 @@ def test_a_bet_on_labels_of_the_queue_gains_nothing_where_nothing_changed(sign):
     rng = np.random.default_rng(5)
     many = label_strata.traffic(rng, 300, label_strata.RATE)
     events = [many.event[many.flagged == seen].mean() for seen in (True, False)]
-    replicates, flagged = 4000, many.flagged.mean()
+    replicates, flagged = 2000, many.flagged.mean()
     rate = np.full(replicates, label_strata.RATE)
     variance = np.full(replicates, flagged * (1 - flagged) / label_strata.JUDGED)
     against = Expected(
         rate, 0 * rate, np.tile(events, (replicates, 1)), 0 * rate + flagged, variance
     )
-    known = {
-        name: (1000.0 * many.event[many.stratum == code].mean(), 1000)
-        for code, name in enumerate(label_strata.STRATA)
-    }
+    known = label_strata.known_of(rng, label_strata.RATE)
     days = label_strata.traffic(rng, replicates, label_strata.RATE)
     chosen = label_strata.routine(rng, days, 60, known)
     bets = Bets(days.labels(chosen, by_stratum=True), against)

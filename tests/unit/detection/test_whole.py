@@ -5,7 +5,7 @@ import pytest
 
 from alignment_monitor.detection.day import Budget, Day
 from alignment_monitor.detection.engine import Engine
-from alignment_monitor.detection.gold import Labels
+from alignment_monitor.detection.labels import Labels
 
 SERIES, BASELINE, CHANGE, DAYS = 60, 56, 80, 110
 RATE, SENSITIVITY, FALSE = 0.10, 0.85, 0.05

@@ -6,7 +6,7 @@ import numpy as np
 
 from alignment_monitor.detection.day import Budget, Day, Told
 from alignment_monitor.detection.engine import Engine
-from alignment_monitor.detection.gold import Labels
+from alignment_monitor.detection.labels import Labels
 from tests.unit.detection.judged_labels import BEFORE, Judge
 
 BASELINE, CHANGE = 42, 60
