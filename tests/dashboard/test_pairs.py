@@ -52,7 +52,7 @@ ERRORS = st.none() | st.just(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TRAFFIC, TRAFFIC, ERRORS)
 def test_all_parts_and_all_segments_add_up_to_the_difference(before, after, errors):
     one = pairs.compare("caving", deployment(before), deployment(after), errors)

@@ -38,7 +38,7 @@ def test_a_known_table_gives_the_known_coefficients():
     assert pair.lower < pair.ac1 < pair.upper
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from([0, 1, None]), min_size=2, max_size=25))
 def test_a_rater_agrees_with_itself_wherever_it_answered(answers):
     found = agreements(pd.concat([events("a", answers), events("b", answers)]), ["caving"])

@@ -247,7 +247,7 @@ class Alerting(RuleBasedStateMachine):
 
 
 TestAlerting = Alerting.TestCase
-TestAlerting.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAlerting.settings = settings(max_examples=150, stateful_step_count=40)
 TestAlerting.pytestmark = [
     pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
 ]

@@ -9,7 +9,7 @@ from alignment_monitor.detection.baseline import LAG_DAYS
 from alignment_monitor.detection.chart import Baseline, Chart, Reading
 from alignment_monitor.detection.edetector import CAP
 
-QUICK = settings(max_examples=25, deadline=None, derandomize=True)
+QUICK = settings(max_examples=25, derandomize=True)
 NEVER = 1e9
 YOUNG = 28
 

@@ -18,7 +18,7 @@ from tests.unit.detection.worlds import (
     some,
 )
 
-FEW = settings(max_examples=4, deadline=None, derandomize=True)
+FEW = settings(max_examples=4, derandomize=True)
 LAXER = Judge(0.85, 0.2)
 MASKING = Judge(0.44, 0.02)
 """At a true rate of 25 % it flags 12.5 %, nearly as many as the judge before it did at 10 %."""

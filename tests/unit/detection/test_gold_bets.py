@@ -23,7 +23,7 @@ from tests.unit.detection.judged_labels import (
 )
 
 TRUTH, FORGIVEN = 0.1, 0.006
-MANY = settings(max_examples=100, deadline=None, derandomize=True)
+MANY = settings(max_examples=100, derandomize=True)
 judges = pytest.mark.parametrize("judge", CHANGED, ids=lambda j: f"{j.sensitivity}-{j.false}")
 both = pytest.mark.parametrize("sign", [1.0, -1.0])
 

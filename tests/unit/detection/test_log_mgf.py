@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from alignment_monitor.detection.edetector import SHIFTS, null_log_mgf, ordinal_log_mgf
 
-MANY = settings(max_examples=150, deadline=None, derandomize=True)
+MANY = settings(max_examples=150, derandomize=True)
 
 
 @st.composite

@@ -99,7 +99,7 @@ def test_a_baseline_comes_first_and_decides_nothing(signals):
     assert set(signals.loc[signals["day"] >= day(28), "phase"]) == {"watching"}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(last=st.integers(20, 58))
 def test_a_day_is_decided_without_the_days_after_it(few, last):
     behaviours = tuple(FEW)

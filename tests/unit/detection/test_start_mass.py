@@ -23,7 +23,7 @@ from alignment_monitor.detection.watch import Watch
 from benchmarks.detection_null import simulated_user_days
 
 FIRST = date(2026, 1, 1)
-MANY = settings(max_examples=200, deadline=None, derandomize=True)
+MANY = settings(max_examples=200, derandomize=True)
 NEVER = 1e9
 WORLDS, RATE, N = 4000, 0.1, 40
 DEVIATION = np.sqrt(RATE * (1 - RATE) / N)

@@ -23,7 +23,7 @@ PAGE = np.log(3650.0)
 WARN = PAGE + np.log(WARN_SHARE)
 LABELS_WARN = PAGE + np.log(LABELS_WARN_SHARE)
 LOW = -9.0
-MANY = settings(max_examples=60, deadline=None, derandomize=True)
+MANY = settings(max_examples=60, derandomize=True)
 
 
 def evidence(judged=LOW, labels=LOW, lean=0.0, against=0.0, **more):

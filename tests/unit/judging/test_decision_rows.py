@@ -69,7 +69,7 @@ def distributions(draw):
     return {name: answer(labels) for name, labels in options(RUBRIC).items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(distributions())
 def test_whatever_the_probabilities_the_rows_hold_what_is_expected_of_them(answers):
     check_answers(answers, RUBRIC)

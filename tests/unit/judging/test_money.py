@@ -251,9 +251,7 @@ def test_before_there_are_answers_the_guess_is_high(answered, store, rubric):
     assert call_cost(UNPRICED, rubric, Judging(), store) is None
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.integers(1, 5_000), st.none() | st.floats(1e-6, 1e4))
 def test_calls_allowed_are_never_negative_nor_more_than_set(store, rubric, calls, usd):
     judging = Judging(judges=(Judge(**SET),), calls_per_day=calls, usd_per_day=usd)
@@ -321,9 +319,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(st.lists(ANSWERS, min_size=1, max_size=3))
 def test_costs_of_calls_verdicts_and_days_agree(rubric, answer, days):
     judges = (Judge(name="first", **SET), Judge(name="second"), UNPRICED)

@@ -103,7 +103,7 @@ filters = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.differing_executors])
 @given(first=days, last=days, values=filters, offset=st.integers(0, 5), limit=st.integers(0, 40))
 def test_rows_read_in_part_are_those_of_the_whole_filtered(
     layouts, first, last, values, offset, limit

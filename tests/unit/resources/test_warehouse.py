@@ -102,9 +102,7 @@ talks = st.dictionaries(
 
 
 @given(talks)
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_stratum_read_of_the_warehouse_is_that_of_the_queue(warehouse, talks):
     said = [
         {**SAID, **verdict, "day": FIRST, "conversation_id": name}

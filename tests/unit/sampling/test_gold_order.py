@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import date, timedelta
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alignment_monitor.sampling.gold import JudgedMessage, Verdict, draw_gold, number_of
@@ -49,7 +49,6 @@ def test_an_order_adds_nobody_and_leaves_nobody_out(queue):
 
 
 @given(queues())
-@settings(deadline=None)
 def test_the_first_n_are_for_each_n_the_best_n_to_label(queue):
     drawn, weights, deviation = queue
     ordered = by_gain(drawn, weights, deviation)

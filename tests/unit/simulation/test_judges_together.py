@@ -312,7 +312,7 @@ def test_an_impossible_panel_is_refused_by_the_name_of_its_field(field, make):
     dependence=RATE,
     effect=st.floats(0, 0.05),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_panel_that_is_accepted_draws_an_impossible_day(rates, dependence, effect):
     panel = Panel(tuple(PanelJudge(*each) for each in rates), dependence)
     years = years_of(replace(Scenario(effect_deviation=effect), panel=panel), 2, replicates=20)

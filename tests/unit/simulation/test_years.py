@@ -220,7 +220,7 @@ def test_an_impossible_scenario_is_refused_by_the_name_of_its_field(field, chang
     masked=st.booleans(),
     tilt=st.sampled_from([(), MIX_TILT]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_scenario_that_is_accepted_draws_an_impossible_day(
     prevalence, rise, effect, masked, tilt
 ):

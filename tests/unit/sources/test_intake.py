@@ -132,7 +132,7 @@ RECORDS = st.lists(
 )
 
 
-@run(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@run(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=RECORDS, seed=st.randoms())
 def test_every_record_ends_in_one_place_whatever_their_order(
     records, seed, settings: Settings, day, now, conversation

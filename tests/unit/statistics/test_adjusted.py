@@ -16,7 +16,7 @@ from alignment_monitor.statistics.adjusted import (
     sentinel_rate,
 )
 
-QUICK = settings(max_examples=80, deadline=None)
+QUICK = settings(max_examples=80)
 SHARE = st.floats(0, 1)
 SURE = 1e-12
 

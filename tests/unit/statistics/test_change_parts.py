@@ -124,7 +124,7 @@ COUNTS = st.tuples(st.integers(0, 6), st.integers(1, 6))
 RATES = st.tuples(st.floats(0.7, 1), st.floats(0.7, 1))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(COUNTS, min_size=4, max_size=4), RATES, RATES)
 def test_the_parts_add_up_to_the_change(frame_of, counts, before, after):
     places = [(range(3), "coding"), (range(3), "learning"), (LATE, "coding"), (LATE, "learning")]

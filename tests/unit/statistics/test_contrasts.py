@@ -13,7 +13,7 @@ from alignment_monitor.statistics.contrasts import (
 from alignment_monitor.statistics.decomposition import kitagawa
 from alignment_monitor.statistics.intervals import wilson
 
-QUICK = settings(max_examples=80, deadline=None)
+QUICK = settings(max_examples=80)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 Z = 1.96
 

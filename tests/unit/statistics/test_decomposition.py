@@ -13,7 +13,7 @@ from alignment_monitor.statistics.decomposition import (
     standardised_rate,
 )
 
-QUICK = settings(max_examples=80, deadline=None)
+QUICK = settings(max_examples=80)
 SEGMENTS = 4
 SHARES = st.lists(st.floats(0.01, 1), min_size=SEGMENTS, max_size=SEGMENTS)
 PERIODS = st.builds(Period, SHARES, SHARES, SHARES, SHARES)

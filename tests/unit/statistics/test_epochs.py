@@ -73,7 +73,7 @@ def expected(resets, family, behaviour, index):
     return [n for n in range(DAYS) if first <= n <= index]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(resets=resets_in_order())
 def test_a_decision_sees_each_row_of_the_epoch_that_stands_once_and_no_other(rows, resets):
     epochs = with_epochs(rows, frame(resets))
@@ -85,7 +85,7 @@ def test_a_decision_sees_each_row_of_the_epoch_that_stands_once_and_no_other(row
                 assert index[found].tolist() == expected(resets, family, behaviour, today)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(resets=resets_in_order(), later=st.integers(0, DAYS), back=st.integers(0, 9))
 def test_a_later_reset_changes_no_decision_before_the_day_it_was_recorded(
     rows, resets, later, back
@@ -100,7 +100,7 @@ def test_a_later_reset_changes_no_decision_before_the_day_it_was_recorded(
             )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(resets=resets_in_order(), today=st.integers(0, DAYS - 1))
 def test_the_rows_of_one_day_are_those_that_its_epoch_has(rows, resets, today):
     known = frame(resets)

@@ -24,9 +24,7 @@ MESSAGES = st.builds(
     segment=st.sampled_from(["coding", "learning"]),
     deployment=st.sampled_from(["aurora-1", "aurora-2"]),
 )
-RELAXED = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
-)
+RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 
 
 def summed(rows):

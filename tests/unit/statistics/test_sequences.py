@@ -13,7 +13,7 @@ from alignment_monitor.statistics.sequences import (
     tuning,
 )
 
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=40)
 DAYS = 60
 VARIANCE = 0.09 / 500
 RATES = st.lists(st.floats(0, 1), min_size=DAYS, max_size=DAYS)

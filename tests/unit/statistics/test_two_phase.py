@@ -28,7 +28,7 @@ MESSAGE = st.tuples(
     st.integers(0, 1),  # cell
 )
 SAMPLES = st.lists(MESSAGE, min_size=1, max_size=40)
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 
 
 def columns(messages, *, conditional=True):

@@ -144,7 +144,7 @@ def one_store(tmp_path_factory):
 
 
 @given(steps=STEPS, rooms=st.tuples(*[st.integers(1, 3)] * 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_message_is_before_more_than_it_has_room_for_and_none_is_lost(one_store, steps, rooms):
     desk = Desk(one_store, f"v{next(VERSIONS)}", rooms)
     holds, given_by = {}, {message: set() for message in MESSAGES}
