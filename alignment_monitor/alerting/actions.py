@@ -54,5 +54,5 @@ def resolve(alert: Alert, verdict: str, *, who: str, now: datetime, note: str = 
     if alert.state == "resolved":
         return Transition(alert, replace(alert, resolution=verdict), who=who, note=note)
     today = max(now.astimezone(UTC).date(), alert.processed_on)
-    after = replace(alert.ended(today, verdict), quiet_days=0)
+    after = alert.ended(today, verdict).disturbed()
     return Transition(alert, after, who=who, note=note, event=alert.end_event)

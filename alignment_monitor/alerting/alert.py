@@ -75,8 +75,9 @@ class Policy:
         repeat_limit: how often an alert is told again at most between its beginning and its end.
         reminders: of these how often as a reminder.
         days_to_resolve: watched days in a row without a signal that end an alert.
-        days_to_fade: the same of one about traffic, as long as no deployment has begun since it
-            opened: what nothing known took back may only be too weak to be seen for a while.
+        days_to_fade: the same of one about traffic that was told: what nothing known took back may
+            only be too weak to be seen for a while. Of it ``days_to_resolve`` are enough if all of
+            them came with or after a deployment that began after it opened.
         reopen_days: one that fires again so soon after its end is the same alert.
         steady_days: a second return is told only once it has lasted so long.
         hold_days: after so many days of both an alert is told though another one still explains
@@ -114,6 +115,7 @@ class Alert:
         processed_on: last day that counted, either way; earlier ones are closed.
         resolved_on: day that ended it.
         quiet_days: watched days in a row without a signal.
+        quiet_since_deployment: of these, those since something was deployed after it began.
         fired_on: day that first fired it; null if only warnings were seen.
         returned_on: day on which it came back last; null if it never ended.
         returns: how often it fired again after an end.
@@ -142,6 +144,7 @@ class Alert:
     processed_on: date
     resolved_on: date | None = None
     quiet_days: int = 0
+    quiet_since_deployment: int = 0
     fired_on: date | None = None
     returned_on: date | None = None
     returns: int = 0
@@ -174,6 +177,10 @@ class Alert:
         again = signal["series"] == RUN_SERIES and self.resolution not in VERDICTS
         last: date = self.processed_on
         return bool(signal["day"] < last if again else signal["day"] <= last)
+
+    def disturbed(self) -> "Alert":
+        """The same alert, with its quiet days to begin anew."""
+        return replace(self, quiet_days=0, quiet_since_deployment=0)
 
     def ended(self, day: date, resolution: str) -> "Alert":
         """The same alert, over."""

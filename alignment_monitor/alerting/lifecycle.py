@@ -1,8 +1,8 @@
 """When an alert opens, lasts and ends: a pure function of the signals of one day.
 
-Here belong: the states of an alert and how a day moves it between them. Here does not belong: what
-a person does to it (actions), who is told (attention), how it is kept (books), what it says
-(evidence) or how it is sent (outbox, channels).
+Here belong: the states of an alert and how a day moves it between them. Here does not belong: how
+many quiet days end one (quiet), what a person does to it (actions), who is told (attention), how it
+is kept (books), what it says (evidence) or how it is sent (outbox, channels).
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from alignment_monitor.alerting.alert import (
     Transition,
 )
 from alignment_monitor.alerting.attention import Silence, attend
+from alignment_monitor.alerting.quiet import is_over, is_quiet, quieter
 
 __all__ = [
     "FIRING", "RESOLVED", "Alert", "Policy", "Reset", "Surroundings", "Transition", "advance",
@@ -82,9 +83,10 @@ def advance(
     WARN                            opens, pending (not told)  confirmed, state unchanged
     NONE, watching                  -                          one quiet day more; resolved at
                                                                ``days_to_resolve`` in a row
-                                                               (PIPELINE: at the first; of traffic
-                                                               and no deployment since it opened:
-                                                               at ``days_to_fade``)
+                                                               (PIPELINE: at the first; told of
+                                                               traffic: so many since a deployment
+                                                               after it opened, or
+                                                               ``days_to_fade``)
     NONE, baseline or no data       -                          - (PIPELINE: baseline is quiet)
     TICKET                          -                          pending: resolved, labels speak
                                                                against it; else -
@@ -206,21 +208,10 @@ def _next(
         return _confirmed(before, day, decision)
     if decision == "TICKET" and before.state == "pending":
         return replace(before.ended(day, CONTRADICTED), processed_on=day)
-    if not _is_quiet(signal):
+    if not is_quiet(signal):
         return None
-    alert = replace(before, processed_on=day, quiet_days=before.quiet_days + 1)
-    return alert.ended(day, QUIET) if alert.quiet_days >= _patience(alert, around) else alert
-
-
-def _patience(alert: Alert, around: Surroundings) -> int:
-    """Quiet days in a row that end an alert: few where something may have ended it."""
-    if alert.type == "PIPELINE":
-        return 1
-    began = around.deployed.get(alert.deployment_family, ())
-    answered = any(alert.began_on < day <= alert.processed_on for day in began)
-    told = alert.type in OF_TRAFFIC and alert.fired_on is not None
-    policy = around.policy
-    return policy.days_to_fade if told and not answered else policy.days_to_resolve
+    alert = quieter(before, day, around.deployed.get(before.deployment_family, ()))
+    return alert.ended(day, QUIET) if is_over(alert, around.policy) else alert
 
 
 def _after_its_end(before: Alert, signal: Signal, decision: str, policy: Policy) -> Alert | None:
@@ -239,16 +230,10 @@ def _after_its_end(before: Alert, signal: Signal, decision: str, policy: Policy)
 def _settling(alert: Alert, signal: Signal, *, raised: bool) -> Alert | None:
     """A person ended it, and its signals have not yet."""
     if raised:
-        return replace(alert, processed_on=signal["day"], quiet_days=0)
-    if _is_quiet(signal):
+        return replace(alert.disturbed(), processed_on=signal["day"])
+    if is_quiet(signal):
         return replace(alert, processed_on=signal["day"], quiet_days=alert.quiet_days + 1)
     return None
-
-
-def _is_quiet(signal: Signal) -> bool:
-    """Nothing was found by a detector that could have found something."""
-    blind = ("no_data",) if signal["type"] == "PIPELINE" else ("no_data", "baseline")
-    return signal["decision"] == "NONE" and signal["phase"] not in blind
 
 
 def _opened(signal: Signal, decision: str) -> Alert:
@@ -275,13 +260,12 @@ def _opened(signal: Signal, decision: str) -> Alert:
 def _returned(alert: Alert, day: date, decision: str) -> Alert:
     fires = decision in _FIRES
     return replace(
-        alert,
+        alert.disturbed(),
         state="firing" if fires else "pending",
         severity=_severity(decision),
         updated_on=day,
         processed_on=day,
         resolved_on=None,
-        quiet_days=0,
         resolution=None,
         returned_on=day,
         returns=alert.returns + fires,
@@ -292,7 +276,7 @@ def _returned(alert: Alert, day: date, decision: str) -> Alert:
 
 def _confirmed(alert: Alert, day: date, decision: str) -> Alert:
     severity = _severity(decision)
-    alert = replace(alert, updated_on=day, processed_on=day, quiet_days=0)
+    alert = replace(alert.disturbed(), updated_on=day, processed_on=day)
     if alert.state == "pending" and decision in _FIRES:
         alert = replace(alert, state="firing", severity=severity)
         if alert.fired_on is None:

@@ -103,6 +103,7 @@ alerts = Table(
     Column("resolved_on", Date),
     Column("processed_on", Date, nullable=False),
     Column("quiet_days", Integer, nullable=False),
+    Column("quiet_since_deployment", Integer, nullable=False, server_default="0"),
     Column("fired_on", Date),
     Column("returned_on", Date),
     Column("returns", Integer, nullable=False, server_default="0"),

@@ -180,6 +180,7 @@ class Alerting(RuleBasedStateMachine):
         for one in self.alerts.values():
             assert one.state in ALERT_STATES
             assert one.opened_on <= one.updated_on <= one.processed_on
+            assert 0 <= one.quiet_since_deployment <= one.quiet_days
             over = one.state == "resolved"
             assert (one.resolved_on is not None) == (one.resolution is not None) == over
             assert one.told is None or not over

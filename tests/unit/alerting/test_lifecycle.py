@@ -138,8 +138,11 @@ def test_the_table_of_rules(days, state, events):
     [
         ([], 28),
         ([day(-3), day(1)], 28),  # what began before, or with it, did not end it
-        ([day(4)], 7),
-        ([day(20)], 19),  # as soon as something is deployed that may have ended it
+        ([day(2)], 7),
+        ([day(4)], 9),  # a quiet week from then on, whatever was quiet before
+        ([day(4), day(9), day(14)], 9),  # those that follow do not make it longer
+        ([day(20)], 25),
+        ([day(24)], 28),
     ],
 )
 def test_what_nothing_took_back_ends_only_after_four_weeks(deployed, quiet):
@@ -150,6 +153,39 @@ def test_what_nothing_took_back_ends_only_after_four_weeks(deployed, quiet):
     desk.run("N", first=quiet + 1)
     assert desk.state == "resolved"
     assert desk.events == [FIRING, RESOLVED]
+
+
+def test_only_watched_days_since_a_deployment_make_its_quiet_week():
+    desk = Desk()
+    desk.around = Surroundings(deployed={"aurora": [day(10)]})
+    desk.run("P" + "N" * 8 + "-b-T--" + "N" * 6)
+    assert desk.state == "firing"
+    assert desk.run("N", first=22).events == [FIRING, RESOLVED]
+    # What confirms it begins the week anew; the deployment may still have ended it.
+    desk = Desk()
+    desk.around = Surroundings(deployed={"aurora": [day(4)]})
+    assert desk.run("PNN" + "NNNNNW" + "N" * 6).state == "firing"
+    assert desk.run("N", first=16).state == "resolved"
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.sampled_from("PWNNNNNNNN-b"), max_size=60),
+    st.sets(st.integers(2, 60), max_size=3),
+)
+def test_what_was_told_of_traffic_ends_with_enough_quiet_days_and_no_sooner(letters, deployed):
+    desk = Desk()
+    desk.around = Surroundings(deployed={"aurora": [day(number) for number in deployed]})
+    desk.run("P")
+    quiet = []  # numbers of the quiet days in a row
+    for number, letter in enumerate(letters, start=2):
+        desk.run(letter, first=number)
+        quiet = [] if letter in "PW" else quiet + [number] * (letter == "N")
+        since = [one for one in quiet if deployed and one >= min(deployed)]
+        over = len(quiet) == 28 or len(since) == 7
+        assert (desk.state == "resolved") == over
+        if over:
+            break
 
 
 def test_a_weak_drift_that_fades_for_a_while_is_told_once():

@@ -49,7 +49,7 @@ STATES = {
 SILENCE = Silence("s", "ann", "-", NOW - timedelta(days=1), NOW + timedelta(days=30))
 
 
-def _day(decision, phase="watching", n=60.0, quiet_days=0, resets=(), deployed=()):
+def _day(decision, phase="watching", n=60.0, quiet_days=0, since=0, resets=(), deployed=()):
     def run(alert):
         signal = {
             "day": DAY,
@@ -63,7 +63,8 @@ def _day(decision, phase="watching", n=60.0, quiet_days=0, resets=(), deployed=(
             "direction": "up",
         }
         silences = [SILENCE] if alert and alert.state == "silenced" else []
-        known = [replace(alert, quiet_days=quiet_days)] if alert else []
+        counted = {"quiet_days": quiet_days, "quiet_since_deployment": since}
+        known = [replace(alert, **counted)] if alert else []
         return advance(
             known, [signal], Surroundings(resets, silences, deployed={"aurora": deployed}, now=NOW)
         )
@@ -111,7 +112,12 @@ HAPPENINGS = {
     "`TICKET`": _day("TICKET"),
     "`NONE`": _day("NONE"),
     "`NONE`, the seventh watched day in a row": _day("NONE", quiet_days=6),
-    "the same, and something was deployed since": _day("NONE", quiet_days=6, deployed=[DAY]),
+    "the same, and all of them since something was deployed": _day(
+        "NONE", quiet_days=6, since=6, deployed=[DAY - timedelta(days=3)]
+    ),
+    "the same, and something was deployed in between": _day(
+        "NONE", quiet_days=6, since=3, deployed=[DAY - timedelta(days=3)]
+    ),
     "`NONE`, the 28th watched day in a row": _day("NONE", quiet_days=27),
     "`NONE`, no data or baseline": _day("NONE", "no_data"),
     "the first day after its change was declared normal": _day("NONE", "baseline", resets=[RESET]),
