@@ -1,5 +1,6 @@
 """Reading what dbt built. Opened read-only and closed at once: DuckDB locks its file."""
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -210,16 +211,43 @@ def read(
     """Rows of a query.
 
     Raises:
-        WarehouseError: no run made the warehouse yet, or one is writing it.
+        WarehouseError: no run made the warehouse yet, one is writing it, an older version built it,
+            or its file is damaged or may not be read.
     """
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             return connection.execute(query, values).df()
-    except duckdb.IOException as error:
-        why = (
-            "a run is writing it: wait for its end" if warehouse.exists() else "no run made it yet"
+    except duckdb.Error as error:
+        if (why := _why_not(warehouse, error)) is None:
+            raise
+        raise WarehouseError(f"{warehouse} cannot be read: {why}") from error
+
+
+_LOCKED = ("Could not set lock", "same database file with a different configuration")
+_DAMAGED = (
+    "not a valid DuckDB database file", "Could not read enough bytes", "Corrupt database file",
+    "sqlite_scanner",
+)  # fmt: skip
+_BROKEN = (duckdb.SerializationException, duckdb.InternalException)
+
+
+def _why_not(warehouse: Path, error: duckdb.Error) -> str | None:
+    """What is wrong with the file, and what to do; null: nothing, the query is at fault.
+
+    DuckDB has one class for a lock, a file that is none and one that ends too soon, and no class at
+    all for a wrong checksum: only its words tell them apart.
+    """
+    if isinstance(error, duckdb.CatalogException):
+        return "an older version built it: run a day, which adds what it lacks"
+    if not warehouse.exists():
+        return "no run made it yet"
+    if any(words in str(error) for words in _LOCKED):
+        return "a run is writing it: wait for its end"
+    if not os.access(warehouse, os.R_OK):
+        return "this user may not read it: change its owner or its mode"
+    if isinstance(error, _BROKEN) or any(words in str(error) for words in _DAMAGED):
+        return (
+            "it is damaged, or not a DuckDB file: move it away, and the next run builds it anew "
+            "from the lake"
         )
-        raise WarehouseError(f"{warehouse} cannot be read: {why}") from error
-    except duckdb.CatalogException as error:
-        why = "an older version built it: run a day, which adds what it lacks"
-        raise WarehouseError(f"{warehouse} cannot be read: {why}") from error
+    return str(error) if isinstance(error, duckdb.IOException) else None

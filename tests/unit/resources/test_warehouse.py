@@ -1,8 +1,11 @@
 """What is read of the warehouse, on tables made by hand."""
 
+import subprocess
+import sys
 from datetime import date, timedelta
 from operator import itemgetter
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +19,7 @@ from alignment_monitor.resources.warehouse import (
     WarehouseError,
     baseline_segments,
     opportunity_days,
+    read,
 )
 from tests.fakes.warehouses import write_table
 
@@ -144,3 +148,46 @@ def test_a_warehouse_of_an_older_version_says_so(warehouse):
 def test_a_warehouse_that_no_run_made_says_so(tmp_path):
     with pytest.raises(WarehouseError, match="no run made it yet"):
         baseline_segments(tmp_path / "none.duckdb", 28)
+
+
+def test_a_warehouse_that_a_run_is_writing_says_so(warehouse):
+    path = warehouse("int_cell_days", [cell(0)])
+    script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        run.stdout.readline()
+        with pytest.raises(WarehouseError, match="a run is writing it: wait"):
+            baseline_segments(path, 28)
+        run.communicate(b"\n")
+    with duckdb.connect(str(path)), pytest.raises(WarehouseError, match="a run is writing it"):
+        baseline_segments(path, 28)
+    assert len(baseline_segments(path, 28)) == 1
+
+
+def _flipped(whole, at):
+    return whole[:at] + bytes(byte ^ 0xFF for byte in whole[at : at + 64]) + whole[at + 64 :]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda whole: b"",
+        lambda whole: b"day,n\n2026-01-01,3\n",
+        lambda whole: whole[:100],
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: _flipped(whole, 20),
+        lambda whole: _flipped(whole, 4100),
+    ],
+    ids=["empty", "a table of text", "its beginning", "half of it", "its head", "a root"],
+)
+def test_a_damaged_warehouse_is_told_from_one_that_is_written(warehouse, spoil):
+    path = warehouse("int_cell_days", [cell(0)])
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(WarehouseError, match=f"{path} .*damaged.* move it away"):
+        baseline_segments(path, 28)
+
+
+def test_a_query_that_is_wrong_is_no_fault_of_the_file(warehouse):
+    path = warehouse("int_cell_days", [cell(0)])
+    with pytest.raises(duckdb.BinderException):
+        read(path, "select nothing from int_cell_days")
