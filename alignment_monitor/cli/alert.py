@@ -194,15 +194,15 @@ def alert_redeliver(
     home: Home = None,
 ) -> None:
     """Queue dead deliveries again, unless what came after them was told already."""
-    from alignment_monitor.alerting.redelivery import redeliver
     from alignment_monitor.operations import alerts
 
     if delivery is not None:
         queued = _act(home, who, lambda desk: desk.redeliver(delivery, channel))
         _say(f"Queued {queued} again; `alignment-monitor deliver` sends it now.")
         return
-    with _failing(), alerts.opened(load_settings(home)) as engine:
-        again, over = redeliver(engine, now=datetime.now(UTC), channel=channel)
+    settings = load_settings(home)
+    with _failing(), alerts.opened(settings) as engine:
+        again, over = alerts.redeliver_dead(settings, engine, channel, datetime.now(UTC))
     told = f"{again} dead deliveries wait to be sent again"
     if over:
         told += f"; {over} stay dead, for what came after them was told already"

@@ -20,14 +20,12 @@ def alert_replay(
     """Recompute the decision that raised an alert; exits with 1 if any digit differs."""
     from alignment_monitor.judging.rubric import RubricError
     from alignment_monitor.operations.alert_replay import ReplayError, lines, replay_alerts
-    from alignment_monitor.operations.pipeline import prepare_dagster_home
     from alignment_monitor.resources.warehouse import WarehouseError
     from alignment_monitor.store import StoreError
 
     if bool(alerts) == everything:
         fail("Name the alerts to replay, or give --all.")
     settings = load_settings(home)
-    prepare_dagster_home(settings)  # the record of a failed run is Dagster's
     try:
         found = replay_alerts(settings, alerts or ())
     except (ReplayError, RubricError, StoreError, WarehouseError) as error:

@@ -25,7 +25,10 @@ HASH = "evidence_hash"
 RUN = "run"
 EQUAL, DIFFERENT = "equal", "different"
 NOT_KEPT = {"decided": (None, None)}
-OLDER = "An older version raised it, which kept no decision to compare with: see explain."
+OLDER = (
+    "The version that raised it did not keep what it decided, so there is nothing to compare with; "
+    "`alignment-monitor explain` computes what comes out now."
+)
 
 
 class ReplayError(ValueError):
@@ -102,7 +105,7 @@ def replay_alerts(settings: Settings, wanted: Iterable[str] = ()) -> list[Replay
             found.append(Replayed(alert["alert_id"], alert["series"], opened, "", NOT_KEPT, OLDER))
             continue
         if alert["behaviour"] == RUN:
-            now, reason = _run_now(kept, told.get("inputs") or {})
+            now, reason = _run_now(settings, kept, told.get("inputs") or {})
         else:
             row = decided(date.fromisoformat(kept["day"])).get(kept["series"])
             now, reason = _row_now(row), ""
@@ -112,17 +115,27 @@ def replay_alerts(settings: Settings, wanted: Iterable[str] = ()) -> list[Replay
 
 def lines(replayed: Replayed) -> Iterator[str]:
     """The result as text."""
-    head = f"{replayed.alert_id} {replayed.series} on {replayed.day}: {replayed.decision}"
-    yield f"{EQUAL if replayed.equal else DIFFERENT} {head}"
-    for name, (kept, now) in replayed.differences.items():
-        yield f"  {name}: then {kept}, now {now}"
+    head = f"{replayed.alert_id} {replayed.series} on {replayed.day}"
+    if replayed.differences == NOT_KEPT:
+        yield f"not comparable {head}"
+    else:
+        yield f"{EQUAL if replayed.equal else DIFFERENT} {head}: {replayed.decision}"
+        for name, (kept, now) in replayed.differences.items():
+            yield f"  {name}: then {_said(kept)}, now {_said(now)}"
     if replayed.reason:
         yield f"  {replayed.reason}"
 
 
+def _said(value: Any) -> str:
+    return "nothing" if value is None else str(value)
+
+
 def _alerts(settings: Settings) -> list[dict[str, Any]]:
     if not is_there(settings.store_url):
-        raise ReplayError("There are no alerts: no run has made a store yet.")
+        raise ReplayError(
+            f"There is no store in {settings.home}: nothing was run there yet. Name another home "
+            "by --home."
+        )
     store = open_store(settings.store_url)
     try:
         query = select(schema.alerts).order_by(schema.alerts.c.opened_on, schema.alerts.c.alert_id)
@@ -151,7 +164,9 @@ def _row_now(row: dict[str, Any] | None) -> dict[str, Any]:
     return {name: exact(row[name]) if row else None for name in DECIDED}
 
 
-def _run_now(kept: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _run_now(
+    settings: Settings, kept: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> tuple[dict[str, Any], str]:
     """The decision on a run, from the inputs that its alert keeps, and from Dagster's record."""
     failed, reason = False, ""
     if inputs.get("kind") == "heartbeat":
@@ -161,17 +176,20 @@ def _run_now(kept: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[dict[s
         started_at = started and datetime.fromisoformat(started)
         failed = Freshness(last_day, checked_at, inputs["max_age_hours"], started_at).stale
     elif inputs.get("kind") == "failed_run":
-        failed, reason = _failed(inputs["run_id"])
+        failed, reason = _failed(settings, inputs["run_id"])
     else:
         reason = "What it was raised by was not kept."
     now = {**kept, "decision": "PAGE" if failed else "NONE"}
     return {**now, HASH: hash_of({}, inputs) if inputs else None}, reason
 
 
-def _failed(run_id: str) -> tuple[bool, str]:
+def _failed(settings: Settings, run_id: str) -> tuple[bool, str]:
     """Whether Dagster's own record says that a run failed, and why that is not known."""
     import dagster as dg
 
+    from alignment_monitor.operations.pipeline import prepare_dagster_home
+
+    prepare_dagster_home(settings)
     with dg.DagsterInstance.get() as instance:
         run = instance.get_run_by_id(run_id)
     if run is None:

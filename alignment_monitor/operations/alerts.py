@@ -20,6 +20,7 @@ from alignment_monitor.alerting.books import policy_of, silences
 from alignment_monitor.alerting.desk import Desk, DeskError, find_alert, precision_rows
 from alignment_monitor.alerting.evidence import if_expected
 from alignment_monitor.alerting.outlets import open_channels
+from alignment_monitor.alerting.redelivery import redeliver
 from alignment_monitor.alerting.service import export_alerts, export_deliveries
 from alignment_monitor.contracts import ALERT_PRECISION, ALERT_STATES, ALERTS, DELIVERIES
 from alignment_monitor.parquet import write_parquet
@@ -171,6 +172,32 @@ def delivery_rows(connection: Connection) -> list[dict[str, Any]]:
     columns = [table.c[name] for name in DELIVERIES.schema.names]
     query = select(*columns).order_by(table.c.sequence.desc())
     return [_plain(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def redeliver_dead(
+    settings: Settings, engine: Engine, channel: str | None, now: datetime
+) -> tuple[int, int]:
+    """Give dead deliveries another chance; see ``redelivery.redeliver``.
+
+    Args:
+        settings: of the home.
+        engine: the operational store.
+        channel: only of this one, which may have been taken out of the settings; null: of all.
+        now: current time.
+
+    Raises:
+        DeskError: no channel is called so.
+    """
+    if channel is not None:
+        column = schema.deliveries.c.channel
+        with engine.connect() as connection:
+            used: set[str] = set(connection.execute(select(column).distinct()).scalars())
+        known = [one.name for one in settings.alerts.channels]
+        known += sorted(used - set(known))
+        if channel not in known:
+            there = f"there are: {', '.join(known)}" if known else "there is none"
+            raise DeskError(f"There is no channel {channel!r}; {there}.")
+    return redeliver(engine, now=now, channel=channel)
 
 
 def end_of_silence(lasting: str | None, until: datetime | None, now: datetime) -> datetime:

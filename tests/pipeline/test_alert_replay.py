@@ -277,4 +277,5 @@ def test_a_failed_run_is_looked_up_in_dagsters_own_record(spoilt):
 def test_a_home_without_alerts_has_nothing_to_replay(tmp_path):
     result = homes.invoke("alert", "replay", "--all", home=tmp_path)
     assert result.exit_code == 2
-    assert "no run has made a store" in result.stderr
+    assert "nothing was run there yet" in result.stderr
+    assert list(tmp_path.iterdir()) == []

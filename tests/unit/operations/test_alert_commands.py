@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from alignment_monitor.alerting.channels import BrokenChannel
@@ -14,6 +15,7 @@ from alignment_monitor.cli.common import console
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
+from alignment_monitor.store.schema import deliveries
 from tests.fakes.signals import signal_row
 
 NOW = datetime.now(UTC)
@@ -178,6 +180,7 @@ def test_a_silence_and_its_early_end(cli, listed):
         (["unsilence", "nope"], "No silence"),
         (["redeliver", "nope"], "alert deliveries"),
         (["redeliver", "msg_"], "Several delivery names begin with"),
+        (["redeliver", "--channel", "typo"], "no channel 'typo'; there are: on-call."),
         (["list", "--state", "open"], "No state is called 'open': pending, firing"),
         (["comment", "nope", "x"], "No alert"),
     ],
@@ -186,8 +189,29 @@ def test_what_cannot_be_done_says_what_to_do(cli, words, message):
     assert message in cli(*words, code=2)
 
 
-def test_a_home_without_a_store_says_so_and_gets_none(cli, tmp_path):
-    result = CliRunner().invoke(app, ["alert", "list", "--home", str(tmp_path / "empty")])
+def test_dead_letters_of_a_channel_that_was_taken_out_are_still_known_by_its_name(cli, settings):
+    store = open_store(settings.store_url)
+    with store.begin() as connection:
+        connection.execute(update(deliveries).values(channel="old", status="dead"))
+    store.dispose()
+    said = cli("redeliver", "--channel", "typo", code=2)
+    assert "there are: on-call, old." in " ".join(said.split())
+    assert "0 dead deliveries wait" in cli("redeliver", "--channel", "on-call")
+    assert "2 dead deliveries wait" in cli("redeliver", "--channel", "old")
+
+
+def test_what_an_older_version_kept_nothing_of_is_not_comparable_in_plain_words(cli, listed):
+    said = cli("replay", "--all", code=1)
+    assert said.count("not comparable") == 4
+    assert "The version that raised it did not keep what it decided" in said
+    assert "None" not in said
+    (row, *_) = json.loads(cli("replay", "--all", "--json", code=1))
+    assert row["differences"] == {"decided": {"kept": None, "now": None}}
+
+
+@pytest.mark.parametrize("words", [["list"], ["replay", "--all"], ["replay", "5f0c"]])
+def test_a_home_without_a_store_says_so_and_gets_none(tmp_path, words):
+    result = CliRunner().invoke(app, ["alert", *words, "--home", str(tmp_path / "empty")])
     assert result.exit_code == 2
     assert "nothing was run there yet" in " ".join(result.output.split())
     assert not (tmp_path / "empty").exists()
