@@ -22,6 +22,7 @@ from alignment_monitor.alerting.redelivery import redeliver
 from alignment_monitor.contracts.vocabulary import SIGNAL_TYPES
 from alignment_monitor.statistics.precision import measured_precision
 from alignment_monitor.store import schema
+from alignment_monitor.store.texts import uncarried
 
 LONGEST_TEXT = 2000
 LONGEST_NAME = 100
@@ -105,7 +106,9 @@ class Desk:
             DeskError: it would match everything or nothing, has no reason, or is over already or
                 too late.
         """
-        given = {name: value for name, value in patterns.items() if value}
+        given = {
+            name: _text(value, name, LONGEST_TEXT) for name, value in patterns.items() if value
+        }
         if unknown := given.keys() - set(PATTERNS):
             raise DeskError(f"Alerts are matched by {', '.join(PATTERNS)}, not {min(unknown)!r}.")
         if not given:
@@ -211,7 +214,8 @@ def precision_rows(engine: Engine) -> list[dict[str, object]]:
 def _find(connection: Connection, column: Column[str], name: str, what: str) -> str:
     wanted = name.strip()
     query = select(column).where(column.startswith(wanted, autoescape=True)).order_by(column)
-    found = list(connection.execute(query.limit(6)).scalars()) if wanted else []
+    askable = wanted and not uncarried(wanted)
+    found = list(connection.execute(query.limit(6)).scalars()) if askable else []
     if wanted in found or len(found) == 1:
         return wanted if wanted in found else found[0]
     where = {
@@ -242,4 +246,6 @@ def _text(given: str, what: str, longest: int) -> str:
     words = given.strip()
     if not 0 < len(words) <= longest:
         raise DeskError(f"The {what} has {len(words)} characters: give 1 to {longest}.")
+    if code := uncarried(words):
+        raise DeskError(f"The {what} holds the control character {code}: leave it out.")
     return words

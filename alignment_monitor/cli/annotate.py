@@ -47,3 +47,5 @@ def annotate(
     except (operation.AnnotationError, StoreError) as error:
         fail(str(error))
     console.print(f"Marked {count} {'day' if count == 1 else 'days'}.")
+    for line in operation.unseen(settings, marks):
+        console.print(escape(line), soft_wrap=True)

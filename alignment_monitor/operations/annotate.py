@@ -12,11 +12,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from alignment_monitor.contracts import ANNOTATIONS
+from alignment_monitor.contracts import ANNOTATIONS, DEPLOYMENTS
 from alignment_monitor.resources.annotations import write_annotations
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import open_store
 from alignment_monitor.store.annotations import ANNOTATION_KINDS, Mark, keep_annotations
+from alignment_monitor.store.texts import uncarried
 
 COLUMNS = ("day", "kind", "label", "details", "family")
 LONGEST_LABEL, LONGEST_DETAILS = 80, 2_000
@@ -62,6 +63,25 @@ def read_marks(path: Path) -> list[Mark]:
         raise AnnotationError(f"{path} cannot be read: {error}") from error
 
 
+def unseen(settings: Settings, marks: Iterable[Mark]) -> list[str]:
+    """What to say of families that marks name and that have no traffic yet, a line each.
+
+    Such a mark is kept: a deployment may be announced before its first conversation. But a name
+    that was mistyped would look the same.
+    """
+    path = settings.marts / f"{DEPLOYMENTS.name}.parquet"
+    known: set[str] = set()
+    if path.exists():
+        column = pq.ParquetFile(path).read(["deployment_family"]).column(0)
+        known = set(column.to_pylist())
+    there = f"There is traffic of: {', '.join(sorted(known))}." if known else "Nor of any other."
+    families = {mark.family for mark in marks if mark.family} - known
+    return [
+        f"No traffic of family {family!r} was seen yet; the mark counts once there is some. {there}"
+        for family in sorted(families)
+    ]
+
+
 def listed(settings: Settings) -> Iterator[str]:
     """The marks that people made and that the data show, one a line."""
     path = settings.marts / f"{ANNOTATIONS.name}.parquet"
@@ -94,4 +114,7 @@ def _checked(mark: Mark, where: str = "") -> Mark:
         raise AnnotationError(f"{where}a label has 1 to {LONGEST_LABEL} characters")
     if len(mark.details) > LONGEST_DETAILS:
         raise AnnotationError(f"{where}details have {LONGEST_DETAILS} characters at most")
+    for what, text in (("label", mark.label), ("details", mark.details), ("family", mark.family)):
+        if code := uncarried(text or ""):
+            raise AnnotationError(f"{where}{what}: leave out the control character {code}")
     return mark

@@ -94,6 +94,28 @@ def test_a_judge_s_alert_that_is_resolved_releases_what_it_holds(process, engine
     assert alerts(engine)["JUDGE"]["resolution"] == "false_alarm"
 
 
+@pytest.mark.parametrize("text", ["a\0b", "a\x1b[2Jb", "a\udc80b"])
+def test_what_no_store_or_terminal_carries_is_refused_and_changes_nothing(
+    process, engine, signal, desk, text
+):
+    process(signal(day(1)))
+    before = alerts(engine)
+    name = before["MODEL"]["alert_id"]
+    for act in (
+        lambda: desk.comment(name, text),
+        lambda: desk.acknowledge(name, text),
+        lambda: desk.resolve(name, "true_drift", text),
+        lambda: desk.silence({"family": text}, desk.now + timedelta(hours=1), "x"),
+        lambda: desk.silence({"family": "a"}, desk.now + timedelta(hours=1), text),
+        lambda: at(engine, 1, who=text),
+    ):
+        with pytest.raises(DeskError, match=r"holds the control character U\+"):
+            act()
+    with pytest.raises(DeskError, match="No alert is called"):
+        desk.comment(text, "x")
+    assert alerts(engine) == before
+
+
 def test_a_silence_takes_what_fires_and_what_comes_and_its_end_gives_it_back(
     process, engine, signal, desk
 ):

@@ -148,6 +148,13 @@ def test_an_alert_goes_through_the_hands_of_a_person(cli, listed, settings):
     assert "that people judged: 100 % [3, 100], n = 1" in cli("list")
 
 
+def test_a_note_with_a_control_character_is_refused_and_changes_nothing(cli, listed):
+    name = listed()[JUDGE]["alert_id"]
+    assert "The note holds the control character" in cli("ack", name, "--note", "a\0b", code=2)
+    assert listed()[JUDGE]["state"] == "firing"
+    assert "Noted on" in cli("comment", name, "two\nlines, \tand a tab: größer 🙂")
+
+
 def test_an_expected_change_says_how_it_becomes_the_new_normal(cli, listed):
     name = listed()["MODEL/aurora/caving/up"]["alert_id"]
     assert f"rebaseline --alert {name}" in cli("resolve", name, "--as", "expected_change")
@@ -183,6 +190,11 @@ def test_a_silence_and_its_early_end(cli, listed):
         (["redeliver", "--channel", "typo"], "no channel 'typo'; there are: on-call."),
         (["list", "--state", "open"], "No state is called 'open': pending, firing"),
         (["comment", "nope", "x"], "No alert"),
+        (["comment", "nope", "a\0b"], "The comment holds the control character U+0000"),
+        (["comment", "a\udc80", "x"], "No alert"),
+        (["ack", "nope", "--who", "a\x1b[2Jb"], "holds the control character U+001B"),
+        (["silence", "--family", "a\0", "--for", "2d", "--reason", "x"], "The family holds"),
+        (["silence", "--type", "*", "--for", "2d", "--reason", "a\0b"], "The reason holds"),
     ],
 )
 def test_what_cannot_be_done_says_what_to_do(cli, words, message):

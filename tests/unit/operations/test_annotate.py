@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from alignment_monitor.contracts import ANNOTATIONS
+from alignment_monitor.contracts import ANNOTATIONS, DEPLOYMENTS
 from alignment_monitor.parquet import write_parquet
 from tests.pipeline import homes
 
@@ -16,7 +16,7 @@ def kept(home):
 
 def test_a_day_is_marked_before_any_run_and_seen_at_once(cli, home):
     code, said = cli("annotate", "2026-11-04", "incident", "Search was down", "--family", "aurora")
-    assert (code, said) == (0, "Marked 1 day.")
+    assert (code, said.startswith("Marked 1 day. No traffic of family 'aurora' was")) == (0, True)
     again = ("annotate", "2026-11-04", "incident", "Search was down")
     assert cli(*again, "--family", "aurora", "--details", "two hours")[0] == 0
     assert kept(home) == [("2026-11-04", "incident", "Search was down", "two hours", "aurora")]
@@ -30,7 +30,8 @@ def test_a_day_is_marked_before_any_run_and_seen_at_once(cli, home):
 def test_a_file_is_kept_whole_or_not_at_all(cli, home, tmp_path):
     path = tmp_path / "marks.csv"
     path.write_text(HEAD + "2026-01-31,note,A holiday,,\n2026-02-01,judge,New key,details,a\n")
-    assert cli("annotate", "--import", path) == (0, "Marked 2 days.")
+    code, said = cli("annotate", "--import", path)
+    assert (code, said.split("No traffic")[0]) == (0, "Marked 2 days. ")
     assert kept(home) == [
         ("2026-01-31", "note", "A holiday", "", "None"),
         ("2026-02-01", "judge", "New key", "details", "a"),
@@ -51,6 +52,9 @@ def test_a_file_is_kept_whole_or_not_at_all(cli, home, tmp_path):
         (("2026-01-31", "party", "x"), "a kind is one of deployment, incident"),
         (("2026-01-31", "note", "x" * 81), "1 to 80 characters"),
         (("2026-01-31", "note", "x", "--details", "x" * 2001), "2000 characters at most"),
+        (("2026-01-31", "note", "a\0b"), "label: leave out the control character U+0000"),
+        (("2026-01-31", "note", "x", "--details", "\x1b[2J"), "control character U+001B"),
+        (("2026-01-31", "note", "x", "--family", "a\udc80"), "control character U+DC80"),
         (("2026-01-31", "note"), "Give DAY, KIND and LABEL"),
         (("--import", "nowhere.csv"), "cannot be read"),
         (("yesterday", "note", "x"), "yesterday"),
@@ -60,6 +64,31 @@ def test_what_cannot_be_marked_says_why(cli, home, words, complaint):
     code, said = cli("annotate", *words)
     assert code == 2
     assert complaint in said
+    assert not (home / "marts" / "annotations.parquet").exists()
+
+
+def test_a_family_without_traffic_is_marked_and_said_so(cli, home):
+    row = {
+        "deployment_family": "aurora", "deployment": "aurora-1.0", "first_day": date(2026, 1, 5),
+        "last_day": date(2026, 1, 9), "conversations": 40,
+    }  # fmt: skip
+    other = {**row, "deployment_family": "borealis", "deployment": "borealis-1"}
+    home.mkdir()
+    write_parquet(DEPLOYMENTS.table([row, other]), home / "marts" / "deployments.parquet")
+    code, said = cli("annotate", "2026-01-31", "deployment", "1.1", "--family", "arora")
+    assert (code, len(kept(home))) == (0, 1)
+    assert "No traffic of family 'arora' was seen yet" in said
+    assert "There is traffic of: aurora, borealis." in said
+    for fine in (("--family", "aurora"), ()):
+        assert cli("annotate", "2026-01-31", "note", "x", *fine) == (0, "Marked 1 day.")
+
+
+def test_a_control_character_of_a_file_is_told_with_its_line(cli, home, tmp_path):
+    path = tmp_path / "marks.csv"
+    path.write_text(HEAD + '2026-01-31,note,fine,"two\nlines",\n2026-01-31,note,a\0b,,\n')
+    code, said = cli("annotate", "--import", path)
+    assert code == 2
+    assert "marks.csv:4: label: leave out the control character U+0000" in said
     assert not (home / "marts" / "annotations.parquet").exists()
 
 
