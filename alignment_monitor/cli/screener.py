@@ -68,7 +68,7 @@ def screener_card(
     """Write the model card: what it learnt from, how well it does, its limits."""
     from alignment_monitor.judging.rubric import load_rubric
     from alignment_monitor.screening.model import TRAINED_FOR
-    from alignment_monitor.screening.model_card import model_card, read_figures
+    from alignment_monitor.screening.model_card import FiguresError, model_card, read_figures
 
     try:
         text = model_card(read_figures(figures), load_rubric(TRAINED_FOR))
@@ -77,8 +77,10 @@ def screener_card(
         else:
             out.write_text(text, encoding="utf-8")
             console.print(f"Wrote {out}")
-    except (OSError, ValueError) as error:
+    except FiguresError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{out} cannot be written ({error.strerror}): name another file by --out")
 
 
 def _areas(checks: list[dict[str, Any]], title_of: Callable[[str], str]) -> Table:

@@ -6,6 +6,7 @@ and explain variance; they are never charted as a rate. Here does not belong: le
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,8 @@ BATCH = 64
 """Texts scored together: what fits the processor's cache is twice as fast as what does not."""
 _DIGITS = 4
 _STEPS = 127
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+"""What numpy raises of a file that is none, ends too soon or lacks a part."""
 
 
 class ScreenerFileError(ValueError):
@@ -149,8 +152,13 @@ def _read(path: Path) -> Screener:
                 given["sizes"],
                 given["intercepts"],
             )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ScreenerFileError(f"{path.name} holds no screener: {error}") from error
+    except PermissionError as error:
+        raise ScreenerFileError(f"{path} cannot be read: change its owner or its mode") from error
+    except _DAMAGE as error:
+        raise ScreenerFileError(
+            f"{path} holds no screener: it is damaged, or another file. Put a backup back, train "
+            "it again (`alignment-monitor screener train`), or remove it to use the packaged one"
+        ) from error
     shape = (BUCKETS, len(screener.behaviours))
     if version != FEATURES_VERSION or screener.steps.shape != shape:
         raise ScreenerFileError(

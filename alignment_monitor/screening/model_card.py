@@ -92,17 +92,63 @@ from as well, as the packaged weights did.
 """
 
 
+_NUMBER = (int, float)
+_FIELDS: dict[str, dict[str, Any]] = {
+    "sources": {"source": str, "messages": int, "groups": int, "deployments": int},
+    "checks": {
+        "kind": str, "behaviour": str, "source": str, "held": str, "messages": int,
+        "rate": _NUMBER, "said": _NUMBER, "auc": _NUMBER, "length_auc": _NUMBER,
+    },
+    "calibration": {"behaviour": str, "said": _NUMBER, "rate": _NUMBER},
+}  # fmt: skip
+"""What the card needs of each row of each list."""
+
+
+class FiguresError(ValueError):
+    """A file of figures cannot be used; the message says which, why and what to do."""
+
+
 def read_figures(path: Path | None = None) -> dict[str, Any]:
     """Figures kept by training: of a file, else the packaged ones.
 
     Raises:
-        ValueError: the file holds none.
-        OSError: it cannot be read.
+        FiguresError: the file is missing, cannot be read or holds none.
     """
-    figures = json.loads((path or packaged(FIGURES)).read_text(encoding="utf-8"))
-    if not isinstance(figures, dict) or not {"version", "sources", "checks"} <= figures.keys():
-        raise ValueError(f"{path} holds no figures of a screener")
+    file = path or packaged(FIGURES)
+    try:
+        figures: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FiguresError(f"{file}: there is no such file. {_WHICH}") from error
+    except OSError as error:
+        raise FiguresError(f"{file} cannot be read ({error.strerror}). {_WHICH}") from error
+    except (ValueError, RecursionError) as error:
+        raise FiguresError(f"{file} is damaged, or not JSON. {_WHICH}") from error
+    if wrong := _missing(figures):
+        raise FiguresError(f"{file} holds no figures of a screener: {wrong}. {_WHICH}")
     return figures
+
+
+_WHICH = (
+    "Name the .json that `alignment-monitor screener train` writes beside its weights, or leave "
+    "--figures out for the packaged card."
+)
+
+
+def _missing(figures: object) -> str:
+    """What the card needs and a file has not; empty: nothing."""
+    if not isinstance(figures, dict) or not isinstance(figures.get("version"), str):
+        return "it has no version"
+    for name, fields in _FIELDS.items():
+        rows = figures.get(name)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            return f"it has no list of {name}"
+        for number, row in enumerate(rows, start=1):
+            for field, kind in fields.items():
+                if not isinstance(row.get(field), kind):
+                    return f"row {number} of {name} has no {field}"
+        if name == "checks" and (odd := {row["kind"] for row in rows} - _KINDS.keys()):
+            return f"a check is of no kind that there is: {min(odd)!r}"
+    return ""
 
 
 def model_card(figures: dict[str, Any], rubric: Rubric) -> str:
