@@ -204,7 +204,7 @@ def calls(heard: Sequence[Heard], families: int, told: Sequence[Drift]) -> dict[
 def _calls(heard: Sequence[Heard], last: int) -> Calls:
     began = {one.alert_id for one in heard if one.event == "alert.firing" and one.day <= last}
     pace = Pace(group_above=3)
-    rounds = Counter(one.day for one in heard).values()
+    rounds = Counter((one.day, one.event) for one in heard).values()  # as ``claims`` groups them
     return Calls(
         Counter(one.event for one in heard),
         sum(one.alert_id in began for one in heard),

@@ -55,6 +55,8 @@ def test_what_is_heard_counts_for_the_drift_before_it_and_many_at_once_are_one_m
     assert found["two"][0].total == 3
     assert (found["one"][0].own, found["two"][0].own) == (5, 3)
     assert pages(everything, 1, BASELINE_DAYS + 365).events == 7
+    mixed = [*[heard(10)] * 3, *[heard(10, "alert.resolved")] * 3]
+    assert calls(mixed, 1, [first])["one"][0].messages == 6, "one message tells one kind of event"
     lines = drift_rows("nobody", found)
     assert [line[0] for line in lines] == ["nobody: one", "nobody: two", "nobody: all of them"]
     assert lines[-1][1:4] == (2, "4.00", 5)
