@@ -32,11 +32,11 @@ def annotate(
     from alignment_monitor.store.annotations import Mark
 
     settings = load_settings(home)
-    if show:
-        for line in list(operation.listed(settings)) or ["No day is marked."]:
-            console.print(escape(line), soft_wrap=True)
-        return
     try:
+        if show:
+            for line in list(operation.listed(settings)) or ["No day is marked."]:
+                console.print(escape(line), soft_wrap=True)
+            return
         if file is not None:
             marks = operation.read_marks(file)
         elif day and kind and label:

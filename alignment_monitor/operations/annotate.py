@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from alignment_monitor.contracts import ANNOTATIONS, DEPLOYMENTS
 from alignment_monitor.resources.annotations import write_annotations
+from alignment_monitor.resources.marts import Marts
+from alignment_monitor.resources.parts import UnreadableError
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import open_store
 from alignment_monitor.store.annotations import ANNOTATION_KINDS, Mark, keep_annotations
@@ -69,11 +69,10 @@ def unseen(settings: Settings, marks: Iterable[Mark]) -> list[str]:
     Such a mark is kept: a deployment may be announced before its first conversation. But a name
     that was mistyped would look the same.
     """
-    path = settings.marts / f"{DEPLOYMENTS.name}.parquet"
-    known: set[str] = set()
-    if path.exists():
-        column = pq.ParquetFile(path).read(["deployment_family"]).column(0)
-        known = set(column.to_pylist())
+    try:
+        known = {row["deployment_family"] for row in _mart(settings, DEPLOYMENTS.name)}
+    except AnnotationError as error:
+        return [f"Whether there is traffic of the families cannot be told: {error}"]
     there = f"There is traffic of: {', '.join(sorted(known))}." if known else "Nor of any other."
     families = {mark.family for mark in marks if mark.family} - known
     return [
@@ -83,14 +82,23 @@ def unseen(settings: Settings, marks: Iterable[Mark]) -> list[str]:
 
 
 def listed(settings: Settings) -> Iterator[str]:
-    """The marks that people made and that the data show, one a line."""
-    path = settings.marts / f"{ANNOTATIONS.name}.parquet"
-    rows = pq.ParquetFile(path).read().to_pylist() if path.exists() else []
-    for row in rows:
+    """The marks that people made and that the data show, one a line.
+
+    Raises:
+        AnnotationError: they cannot be read.
+    """
+    for row in _mart(settings, ANNOTATIONS.name):
         whose = f" of {row['deployment_family']}" if row["deployment_family"] else ""
         seen = " (seen in the data)" if row["detected"] else ""
         more = f": {row['details']}" if row["details"] else ""
         yield f"{row['day']} {row['kind']} {row['label']}{whose}{more}{seen}"
+
+
+def _mart(settings: Settings, name: str) -> list[dict[str, Any]]:
+    try:
+        return Marts(settings.marts).select(name).to_pylist()
+    except UnreadableError as error:
+        raise AnnotationError(f"{error}: delete the file, then run the newest day") from error
 
 
 def _of_row(row: Mapping[str | None, Any], where: str) -> Mark:

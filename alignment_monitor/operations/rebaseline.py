@@ -22,6 +22,7 @@ from alignment_monitor.resources import served
 from alignment_monitor.settings import Settings
 from alignment_monitor.store import is_there, open_store, schema
 from alignment_monitor.store.resets import keep_resets, kept_resets
+from alignment_monitor.store.texts import uncarried
 
 LONGEST_REASON = 500
 
@@ -93,6 +94,8 @@ def rebaseline(settings: Settings, request: Request, *, now: datetime) -> Record
             f"The reason has {len(reason)} characters: say in 1 to {LONGEST_REASON} why the change "
             "was expected; whoever reads the series later has nothing else."
         )
+    if code := uncarried(reason):
+        raise RebaselineError(f"The reason holds the control character {code}: leave it out.")
     today = now.astimezone(UTC).date()
     known = served.deployments(settings.warehouse)  # first: no store is made in a wrong place
     store = open_store(settings.store_url)

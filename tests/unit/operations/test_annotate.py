@@ -128,3 +128,14 @@ def test_what_the_data_showed_stays_while_the_warehouse_cannot_be_read(cli, home
 
 def test_nothing_marked_is_said(cli):
     assert cli("annotate", "--list") == (0, "No day is marked.")
+
+
+def test_a_damaged_mart_is_named_and_keeps_nobody_from_marking(cli, home):
+    (home / "marts").mkdir(parents=True)
+    (home / "marts" / f"{DEPLOYMENTS.name}.parquet").write_text("no table")
+    code, said = cli("annotate", "2026-01-06", "note", "x", "--family", "aurora")
+    assert (code, "cannot be told" in said, "no Parquet file" in said) == (0, True, True)
+    assert [label for _, _, label, _, _ in kept(home)] == ["x"]
+    (home / "marts" / f"{ANNOTATIONS.name}.parquet").write_text("no table")
+    code, said = cli("annotate", "--list")
+    assert (code, "no Parquet file" in said, "delete the file" in said) == (2, True, True)

@@ -149,6 +149,7 @@ def test_a_long_gone_new_normal_is_watched_at_once(settings):
         ({"alert_id": "a1", "behaviours": ("wit",)}, "Not watched: wit; watched: unwarranted"),
         ({"alert_id": "a1", "reason": " \n "}, "0 characters"),
         ({"alert_id": "a1", "reason": "x" * 501}, "501 characters"),
+        ({"alert_id": "a1", "reason": "planned\0"}, "control character U\\+0000"),
     ],
 )
 def test_what_makes_no_sense_is_named_and_not_recorded(settings, wanted, said):
