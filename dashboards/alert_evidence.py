@@ -55,22 +55,24 @@ def _split(parts: Told) -> str:
     """How much of the last 7 days' difference is traffic, rate and judge."""
     if parts.get("mix") is None or parts.get("rate") is None:
         return ""
-    told = [f"{moved(parts['mix'], digits=1)} by other traffic"]
-    told.append(f"{moved(parts['rate'], digits=1)} by the model")
-    if parts.get("judge") is not None:
-        told.append(f"{_change(parts['judge'], parts.get('judge_error'))} by the judge")
-    return ", ".join(told)
+    sources = (("mix", "other traffic"), ("rate", "the model"), ("judge", "the judge"))
+    return ", ".join(
+        f"{_change(parts[name], parts.get(f'{name}_error'))} by {source}"
+        for name, source in sources
+        if parts.get(name) is not None
+    )
 
 
 def _change(points: float, error: float | None) -> str:
-    """A change with its 95 % interval, where its standard error is known."""
+    """A change with its 95 % interval; without one where no standard error is known."""
     if error is None:
-        return moved(points)
+        return moved(points, digits=1)
     return moved(points, points - BEYOND * error, points + BEYOND * error)
 
 
 def _segment(row: Told) -> str:
-    change = f"{rate(row['before'])} → {rate(row['after'])}"
+    before = rate(row["before"], row.get("before_lower"), row.get("before_upper"))
+    change = f"{before} → {rate(row['after'], row.get('lower'), row.get('upper'))}"
     return f"{text(row['segment'])} {change} · n\u00a0{count(row['n'] or 0)}"
 
 

@@ -11,9 +11,11 @@ import altair as alt
 import pandas as pd
 from axes import QUIET_TITLE
 from charts import FIT, PADDING
-from pairs import Compared
+from pairs import Compared, SegmentShare
 from palette import QUIET
 from wording import count, moved, percent
+
+from alignment_monitor.statistics.contrasts import added
 
 POINTS = (
     "(datum.value > 0 ? '+' : datum.value < 0 ? '−' : '') + format(abs(datum.value) * 100, '~g')"
@@ -113,7 +115,7 @@ def contributions(one: Compared, colour: str) -> Any:
                 "segment": part.segment,
                 "points": part.total,
                 "total": moved(part.total, digits=1),
-                "within": moved(part.within, digits=1),
+                "within": by_rate([part]),
                 "mix": moved(part.mix, digits=1),
                 "share": _share(part.share_before, part.share_after),
             }
@@ -177,6 +179,13 @@ def _differences(compared: Sequence[Compared], title_of: Callable[[str], str]) -
 def _sizes(one: Compared) -> str:
     sizes = (count(row["n"]) if row else "0" for row in (one.before, one.after))
     return f"n {' and '.join(sizes)}"
+
+
+def by_rate(parts: Sequence[SegmentShare]) -> str:
+    """What the rates of segments add, with the interval."""
+    known = [part.within for part in parts if part.within]
+    found = added(known)
+    return moved(found.change, found.lower, found.upper) if known else "not in both"
 
 
 def _share(before: float | None, after: float | None) -> str:

@@ -11,12 +11,17 @@ import pair_charts
 import pictures
 import streamlit as st
 from components import text
-from pair_charts import MOST_SEGMENTS
+from pair_charts import MOST_SEGMENTS, by_rate
 from pairs import Compared, SegmentShare
 from palette import QUIET
 from wording import count, interval, moved, percent, spoken
 
 FAINT = '<span class="am-faint am-small">{}</span>'
+UNSURE = (
+    "By its rate: 95 % intervals (MOVER), as if the shares of segments were known. By its share, "
+    "and thus what it adds, has no interval here: how unsure a share is depends on how much each "
+    "user wrote, which pages do not read."
+)
 
 
 def drivers(
@@ -68,8 +73,8 @@ def segments(one: Compared, names: tuple[str, str]) -> None:
         return f"{shown}<br>{FAINT.format(detail)}"
 
     def parts(some: Sequence[SegmentShare]) -> list[str]:
-        sums = (sum(getattr(part, name) for part in some) for name in ("within", "mix", "total"))
-        return [moved(value, digits=1) for value in sums]
+        sums = (sum(getattr(part, name) for part in some) for name in ("mix", "total"))
+        return [by_rate(some), *(moved(value, digits=1) for value in sums)]
 
     shown, rest = one.segments[:MOST_SEGMENTS], one.segments[MOST_SEGMENTS:]
     body = [
@@ -86,6 +91,7 @@ def segments(one: Compared, names: tuple[str, str]) -> None:
     body.append(["All", side(one.before, 1.0), side(one.after, 1.0), *parts(one.segments)])
     head = ["Segment", text(names[0]), text(names[1]), "By its rate", "By its share", "Adds"]
     components.table(head, body, total=True)
+    components.block(f'<p class="am-faint am-small">{UNSURE}</p>')
     components.download(
         "segments-of-a-difference",
         [
@@ -94,12 +100,20 @@ def segments(one: Compared, names: tuple[str, str]) -> None:
                 "segment": part.segment,
                 "share_from": part.share_before,
                 "share_to": part.share_after,
-                "rate_from": part.before["prevalence"] if part.before else None,
-                "rate_to": part.after["prevalence"] if part.after else None,
-                "by_rate": part.within,
+                **_rate("from", part.before),
+                **_rate("to", part.after),
+                "by_rate": part.within.change if part.within else None,
+                "by_rate_lower": part.within.lower if part.within else None,
+                "by_rate_upper": part.within.upper if part.within else None,
                 "by_share": part.mix,
                 "adds": part.total,
             }
             for part in one.segments
         ],
     )
+
+
+def _rate(side: str, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A segment's estimate in one deployment, as columns of CSV."""
+    names = {"rate": "prevalence", "lower": "lower", "upper": "upper", "n": "n"}
+    return {f"{name}_{side}": row[column] if row else None for name, column in names.items()}

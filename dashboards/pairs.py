@@ -25,6 +25,7 @@ from alignment_monitor.statistics.contrasts import (
     Estimated,
     contrast,
     discoveries,
+    part_of_rates,
     standardised_contrast,
 )
 from alignment_monitor.statistics.decomposition import Period, decompose_segments
@@ -42,7 +43,17 @@ OLD = "estimated by an older version: run the days again to see segments"
 
 @dataclass(frozen=True)
 class SegmentShare:
-    """What a segment adds to a difference; shares and rates are missing where it is absent."""
+    """What a segment adds to a difference.
+
+    Attributes:
+        segment: its segment.
+        share_before: of the opportunities of the first deployment; None where it is absent.
+        share_after: of those of the second.
+        before: its estimate in the first; None where it is absent.
+        after: in the second.
+        mix: by its share.
+        within: by its own rate, with its interval; None where it is absent from either.
+    """
 
     segment: str
     share_before: float | None
@@ -50,12 +61,12 @@ class SegmentShare:
     before: Row | None
     after: Row | None
     mix: float
-    within: float
+    within: Contrast | None
 
     @property
     def total(self) -> float:
         """All of it, in points of the whole rate over 100."""
-        return self.mix + self.within
+        return self.mix + (self.within.change if self.within else 0.0)
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Compared:
         plain: the difference as users get it; None where one of them is missing.
         standardised: at the same traffic, the mean of both mixes; None without segments.
         mix: part of other traffic.
-        rate: part of other rates at the same traffic and with the same judge.
+        rate: part of other rates at the same traffic and with the same judge, with its interval.
         judge: part of the judge's errors; None where they are not known.
         judge_error: its standard error.
         segments: what each segment adds, largest first; they add up to the plain difference.
@@ -83,7 +94,7 @@ class Compared:
     plain: Contrast | None = None
     standardised: Contrast | None = None
     mix: float | None = None
-    rate: float | None = None
+    rate: Contrast | None = None
     judge: float | None = None
     judge_error: float | None = None
     segments: tuple[SegmentShare, ...] = ()
@@ -226,19 +237,36 @@ def _split(
             first.get(name),
             second.get(name),
             float(parts.mix[at]),
-            float(parts.rate[at] + parts.judge[at]),
+            _within(mix, new, old, at, float(parts.rate[at] + parts.judge[at])),
         )
         for at, name in enumerate(names)
     ]
     told.sort(key=lambda part: (-abs(part.total), part.segment))
     level = (parts.before + parts.after) / 2
-    more: dict[str, Any] = {"mix": float(parts.mix.sum()), "rate": float(parts.rate.sum())}
+    more: dict[str, Any] = {"mix": float(parts.mix.sum())}
     if start and end:
         more["judge"] = float(parts.judge.sum())
         more["judge_error"] = judge_error(level, start, end)
+    more["rate"] = part_of_rates(
+        float(parts.rate.sum()), standardised, more.get("judge_error", 0.0)
+    )
     return Compared(
         one.behaviour, one.before, one.after, one.plain, standardised, segments=tuple(told), **more
     )
+
+
+def _within(
+    mix: np.ndarray,
+    new: Mapping[str, np.ndarray],
+    old: Mapping[str, np.ndarray],
+    at: int,
+    part: float,
+) -> Contrast | None:
+    """What the rate of one segment adds; nothing where one deployment lacks it."""
+    if not np.isfinite(new["prevalence"][at] + old["prevalence"][at]):
+        return None
+    after, before = ([value[at] for value in _bounds(values)] for values in (new, old))
+    return part_of_rates(part, standardised_contrast(mix[at], tuple(after), tuple(before)))
 
 
 def _arrays(names: Sequence[str], rows: Mapping[str, Row]) -> dict[str, np.ndarray]:

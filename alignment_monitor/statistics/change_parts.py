@@ -15,6 +15,7 @@ from alignment_monitor.statistics.cells import day_of
 from alignment_monitor.statistics.decomposition import Period, decompose
 from alignment_monitor.statistics.intervals import smoothed
 from alignment_monitor.statistics.sentinel_adjusted import JOINT, MEASURES, SENTINEL_DAYS
+from alignment_monitor.statistics.split_errors import Judge, UserSums, part_errors
 
 RECENT_DAYS = 7
 SENSITIVITY, SPECIFICITY = "sensitivity", "specificity"
@@ -58,8 +59,9 @@ def change_parts(
 
     Returns:
         Parts ``mix``, ``rate`` and ``judge``, which add up to ``after`` minus ``before``; the
-        standard error of the judge's part that the number of sentinels alone leaves; and a
-        reason where the judges' errors are not known. Null without a baseline or recent data.
+        standard error of each, of the judge's that which the number of sentinels alone leaves,
+        null where it is not known; and a reason where the judges' errors are not known. Null
+        without a baseline or recent data.
     """
     rows = _in_use(user_days, family, behaviour, day)
     if rows is None:
@@ -69,10 +71,8 @@ def change_parts(
     if len(days) < baseline_days or days[baseline_days - 1] >= start:
         return None
     end = pd.Timestamp(days[baseline_days - 1])
-    sums = [
-        part.groupby("segment")[["sum_do", "sum_dy"]].sum()
-        for part in (rows[rows["when"] <= end], rows[rows["when"] >= start])
-    ]
+    compared = (rows[rows["when"] <= end], rows[rows["when"] >= start])
+    sums = [part.groupby("segment")[["sum_do", "sum_dy"]].sum() for part in compared]
     segments = sums[0].index.union(sums[1].index)
     panel, version = rows["panel"].iloc[0], rows["rubric_version"].iloc[0]
     mine = quality[(quality["rubric_version"] == version) & (quality["question"] == behaviour)]
@@ -97,9 +97,13 @@ def change_parts(
         )
     )
     error = judge_error((found.before + found.after) / 2, old, new)
+    sampled = part_errors(_user_sums(*compared), Judge(*old[:2]), Judge(*new[:2]))
     return {
         "mix": found.mix,
+        "mix_error": _known(sampled.mix),
         "rate": found.rate,
+        # Sentinels are other messages than traffic: what chance does to one it does not to both.
+        "rate_error": _known(np.hypot(sampled.rate, error if known else 0.0)),
         "judge": found.judge if known else None,
         "judge_error": error if known else None,
         "before": found.before,
@@ -168,6 +172,21 @@ def judge_error(level: float, old: Errors, new: Errors) -> float:
     variance = (1 - share) ** 2 * (old.false_positive_variance + new.false_positive_variance)
     variance += share**2 * (old.sensitivity_variance + new.sensitivity_variance)
     return float(np.sqrt(variance))
+
+
+def _user_sums(before: pd.DataFrame, after: pd.DataFrame) -> UserSums:
+    rows = pd.concat([before, after])
+    return UserSums(
+        pd.factorize(rows["user_key"], sort=True)[0].astype(np.int64),
+        pd.factorize(rows["segment"], sort=True)[0].astype(np.int64),
+        np.arange(len(rows)) >= len(before),
+        rows["sum_do"].to_numpy(dtype=float),
+        rows["sum_dy"].to_numpy(dtype=float),
+    )
+
+
+def _known(error: float) -> float | None:
+    return float(error) if np.isfinite(error) else None
 
 
 def _period(sums: pd.DataFrame, errors: Errors) -> Period:

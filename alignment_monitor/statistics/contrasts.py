@@ -7,11 +7,12 @@ sums from intervals of their terms); Rao and Scott 1992 (tests on effective size
 Yekutieli 2001 (false discovery rate under any dependence).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from alignment_monitor.statistics.cells import Floats
 from alignment_monitor.statistics.intervals import difference, smoothed
@@ -95,7 +96,7 @@ def standardised_contrast(
     interval a little too narrow where there are many.
 
     Args:
-        weights: share of each segment in the common mix; adds up to 1.
+        weights: share of each segment in the common mix; of one alone, its part of the whole.
         after: rate, lower and upper end of each segment; not a number where it is absent.
         before: the same of the earlier period.
     """
@@ -111,6 +112,32 @@ def standardised_contrast(
     change = float((w * (r1 - r0))[there].sum())
     lower, upper = change - root(r1 - l1, u0 - r0), change + root(u1 - r1, r0 - l0)
     return Contrast(change, max(-1.0, lower), min(1.0, upper))
+
+
+def part_of_rates(part: float, standardised: Contrast, judge_error: float = 0.0) -> Contrast:
+    """The rates' part of a split, of one segment or of all, with the interval that is left to it.
+
+    The part is the standardised difference less the judge's part. Traffic and sentinels are
+    different messages, so their doubts add up in squares (MOVER of a difference). The shares of
+    segments are taken as known.
+
+    Args:
+        part: of ``decompose`` or ``decompose_segments``.
+        standardised: the difference at the mean of both mixes.
+        judge_error: standard error of the judge's part; 0 where the rates' part holds it.
+    """
+    reach = float(ndtri(1 - LEVEL / 2)) * judge_error
+    lower = part - np.hypot(standardised.change - standardised.lower, reach)
+    upper = part + np.hypot(standardised.upper - standardised.change, reach)
+    return Contrast(part, max(-1.0, float(lower)), min(1.0, float(upper)))
+
+
+def added(parts: Sequence[Contrast]) -> Contrast:
+    """The sum of differences of different messages, with its interval (MOVER)."""
+    change = sum(part.change for part in parts)
+    below = np.sqrt(sum((part.change - part.lower) ** 2 for part in parts))
+    above = np.sqrt(sum((part.upper - part.change) ** 2 for part in parts))
+    return Contrast(change, max(-1.0, float(change - below)), min(1.0, float(change + above)))
 
 
 def discoveries(p_values: ArrayLike, level: float = LEVEL) -> NDArray[np.bool_]:

@@ -7,9 +7,11 @@ does not belong: whether there was a change.
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from alignment_monitor.statistics.cells import day_of
+from alignment_monitor.statistics.intervals import clustered
 
 SUMS = ["n_o", "sum_do", "sum_dy"]
 
@@ -30,8 +32,9 @@ def drivers(
         day: last day looked at.
 
     Returns:
-        For each segment with data since the change: segment, rate before and after, n since, and
-        their difference. Before and difference are null for a segment that is new.
+        For each segment with data since the change: segment, rate before and after with intervals
+        (95 %, clustered by user), n since, and their difference. What is of before, and the
+        difference, is null for a segment that is new.
     """
     days = day_of(user_days["day"])
     mine = (user_days["deployment_family"] == family) & (user_days["behaviour"] == behaviour)
@@ -43,29 +46,33 @@ def drivers(
         return []
     rubric, panel = in_use.index.to_list()[int(in_use.argmax())]
     same = (rows["rubric_version"] == rubric) & (rows["panel"] == panel)
-    before = rows[same & ~since].groupby("segment")[SUMS].sum()
-    after = rows[same & since].groupby("segment")[SUMS].sum()
-    after = after[after["n_o"] > 0]
-    rates = pd.DataFrame(
-        {
-            "before": before["sum_dy"] / before["sum_do"],
-            "after": after["sum_dy"] / after["sum_do"],
-            "n": after["n_o"],
-            "share": after["sum_do"] / after["sum_do"].sum(),
-        }
-    ).loc[after.index]
-    rates["difference"] = rates["after"] - rates["before"]
-    rank = (rates["difference"] * rates["share"]).abs().sort_values(ascending=False, kind="stable")
+    before, after = _rates(rows[same & ~since]), _rates(rows[same & since])
+    rates = after.join(before.add_prefix("before_"))
+    rates["difference"] = rates["rate"] - rates["before_rate"]
+    share = rates["offered"] / rates["offered"].sum()
+    rank = (rates["difference"] * share).abs().sort_values(ascending=False, kind="stable")
+    named = {
+        "before": "before_rate", "before_lower": "before_lower", "before_upper": "before_upper",
+        "after": "rate", "lower": "lower", "upper": "upper", "difference": "difference",
+    }  # fmt: skip
+    ordered = rates.loc[rank.index, ["n", *named.values()]]
     return [
-        {
-            "segment": segment,
-            "before": _number(rates.at[segment, "before"]),
-            "after": _number(rates.at[segment, "after"]),
-            "n": int(rates.at[segment, "n"]),
-            "difference": _number(rates.at[segment, "difference"]),
-        }
-        for segment in rank.index
+        {"segment": segment, "n": int(n), **dict(zip(named, map(_number, values), strict=True))}
+        for segment, n, *values in ordered.itertuples(name=None)
     ]
+
+
+def _rates(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rate of each segment with data, with its interval."""
+    found = {}
+    for segment, mine in rows.groupby("segment"):
+        n, offered, positive = (mine[name].to_numpy(dtype=float) for name in SUMS)
+        if n.sum() > 0:
+            user = pd.factorize(mine["user_key"])[0].astype(np.int64)
+            told = clustered(positive, offered, user, int(n.sum()))
+            found[segment] = (*told, n.sum(), offered.sum())
+    columns = ["rate", "lower", "upper", "n", "offered"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns, dtype=float)
 
 
 def _number(value: float) -> float | None:

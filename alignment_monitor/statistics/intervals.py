@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
-from alignment_monitor.statistics.cells import Floats
+from alignment_monitor.statistics.cells import Floats, Integers, group
 
 LEVEL = 0.95
 POWER = 0.8
@@ -55,6 +55,28 @@ def wilson(rate: ArrayLike, n: ArrayLike, quantile: ArrayLike) -> tuple[Floats, 
     lower = np.clip(np.minimum(centre - half, rate), 0, 1)
     upper = np.clip(np.maximum(centre + half, rate), 0, 1)
     return lower, upper
+
+
+def clustered(
+    positive: Floats, offered: Floats, user: Integers, n: int
+) -> tuple[float, float, float]:
+    """Design-weighted rate with its 95 % interval, clustered by user: Wilson on effective n.
+
+    Args:
+        positive: estimated events, a row for any part of a user's messages.
+        offered: messages among which they are counted; not all zero.
+        user: number of each row's user.
+        n: messages seen, above which no effective n goes.
+    """
+    users = group(user.astype(np.int64))
+    clusters, whole = len(users.first), float(offered.sum())
+    rate = min(float(positive.sum()) / whole, 1.0)
+    residual = users.sum(positive - rate * offered) / whole
+    variance = float(residual @ residual) * clusters / max(clusters - 1, 1)
+    kish = whole**2 / float((users.sum(offered) ** 2).sum())
+    size = 1.0 if clusters == 1 else min(float(effective_n(rate, variance, kish)), n)
+    lower, upper = wilson(rate, size, t_quantile(clusters))
+    return rate, float(lower), float(upper)
 
 
 def detectable_change(rate: ArrayLike, n: ArrayLike) -> Floats:

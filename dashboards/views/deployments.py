@@ -22,6 +22,11 @@ RUBRIC = marts.rubric()
 COLOURS = marts.behaviour_hues()
 GAUGES = [name for name in RUBRIC.monitored if name not in RUBRIC.headline]
 FAINT = '<span class="am-faint am-small">{}</span>'
+PARTS = (
+    "By traffic, by the model and by the judge add up to the difference. By traffic has no "
+    "interval here: how unsure the shares of segments are depends on how much each user wrote, "
+    "which pages do not read. The evidence of an alert is worked out from users and has one."
+)
 
 
 def choose(family: str, deployed: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
@@ -136,8 +141,12 @@ def table(found: Sequence[Compared], names: tuple[str, str]) -> None:
         found = one.standardised
         return moved(found.change, found.lower, found.upper) if found else FAINT.format("not known")
 
-    def part(value: float | None) -> str:
-        return FAINT.format("not known") if value is None else moved(value, digits=1)
+    def traffic(one: Compared) -> str:
+        return FAINT.format("not known") if one.mix is None else moved(one.mix, digits=1)
+
+    def model(one: Compared) -> str:
+        found = one.rate
+        return moved(found.change, found.lower, found.upper) if found else FAINT.format("not known")
 
     head = [
         "Behaviour", text(names[0]), text(names[1]), "Difference", "At the same traffic",
@@ -152,13 +161,15 @@ def table(found: Sequence[Compared], names: tuple[str, str]) -> None:
                 side(one.after),
                 change(one),
                 same(one),
-                part(one.mix),
-                part(one.rate),
+                traffic(one),
+                model(one),
                 pair_words.judge_part(one),
             ]
             for one in found
         ],
     )
+    if any(one.mix is not None for one in found):
+        components.block(f'<p class="am-faint am-small">{PARTS}</p>')
     components.download("deployments", [_flat(one, names) for one in found])
 
 
@@ -174,8 +185,11 @@ def _flat(one: Compared, names: tuple[str, str]) -> dict[str, Any]:
         row[f"{side}_upper"] = contrast.upper if contrast else None
     row |= {"p_value": one.plain.p_value if one.plain else None, "stands_out": one.is_marked}
     return row | {
-        "by_traffic": one.mix, "by_model": one.rate, "by_judge": one.judge,
-        "judge_error": one.judge_error, "reason": pair_words.why_not(one),
+        "by_traffic": one.mix,
+        "by_model": one.rate.change if one.rate else None,
+        "by_model_lower": one.rate.lower if one.rate else None,
+        "by_model_upper": one.rate.upper if one.rate else None,
+        "by_judge": one.judge, "judge_error": one.judge_error, "reason": pair_words.why_not(one),
     }  # fmt: skip
 
 

@@ -6,8 +6,13 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 BUNDLE = {
     "statement": "Caving rose.", "behaviour": "caving", "value": 0.32, "lower": 0.27, "upper": 0.38,
     "baseline": 0.13, "n": 264, "power": "Found about half of the time.", "judged_share": 0.98,
-    "decomposition": {"mix": -0.004, "rate": 0.21, "judge": -0.01, "judge_error": 0.03},
-    "drivers": [{"segment": f"coding{HOSTILE}", "before": 0.11, "after": None, "n": 191}],
+    "decomposition": {"mix": -0.004, "mix_error": 0.01, "rate": 0.21, "judge": -0.01,
+                      "judge_error": 0.03},
+    "drivers": [
+        {"segment": f"coding{HOSTILE}", "before": 0.11, "after": None, "n": 191},
+        {"segment": "learning", "before": 0.1, "before_lower": 0.05, "before_upper": 0.15,
+         "after": 0.3, "lower": 0.24, "upper": 0.36, "n": 150},
+    ],
     "moved": {
         "behaviours": [
             {"question": "caving", "title": "Caving", "difference": 0.2, "error": 0.02, "z": 10,
@@ -36,9 +41,10 @@ BUNDLE = {
 def test_every_part_of_a_bundle_is_told_with_its_interval_and_n():
     told = evidence(BUNDLE).replace("\u00a0", " ")
     assert "32 % [27, 38], normal 13 %, n 264" in told
-    assert "−0.4 points by other traffic, +21.0 points by the model" in told
+    assert "−0.4 points [−2.4, 1.6] by other traffic, +21.0 points by the model" in told
     assert "−1 point [−7, 5] by the judge" in told
     assert "11 % → no data · n 191" in told
+    assert "learning</bdi> 10 % [5, 15] → 30 % [24, 36] · n 150" in told
     assert "+10 points [6, 14] · n 1,031" in told
     assert "Coldness" not in told, "no further than chance goes"
     assert "Caving" not in told, "the alert says that itself"

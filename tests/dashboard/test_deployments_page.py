@@ -23,6 +23,8 @@ def test_the_current_deployment_stands_against_the_one_before(drifted_home, use_
     assert "Warranted challenge is less frequent in aurora-1.2 than in aurora-1.1" in text
     assert "hardly any of it comes from other traffic" in text
     assert "stands out" in text
+    assert "By traffic has no interval here" in text
+    assert "as if the shares of segments were known" in text
     assert "deployments?family=aurora&amp;before=aurora-1.1&amp;after=aurora-1.2" in text
     assert len(app.get("vega_lite_chart")) == 2
     assert [one.label for one in app.get("download_button")].count("CSV") == 2

@@ -58,12 +58,15 @@ def test_all_parts_and_all_segments_add_up_to_the_difference(before, after, erro
     one = pairs.compare("caving", deployment(before), deployment(after), errors)
     change = one.plain.change
     assert sum(part.total for part in one.segments) == pytest.approx(change, abs=1e-12)
-    assert one.mix + one.rate + (one.judge or 0) == pytest.approx(change, abs=1e-12)
+    assert one.mix + one.rate.change + (one.judge or 0) == pytest.approx(change, abs=1e-12)
     assert {part.segment for part in one.segments} == before.keys() | after.keys()
     sizes = [abs(part.total) for part in one.segments]
     assert sizes == sorted(sizes, reverse=True)
+    for part in one.segments:
+        assert (part.within is None) == (part.segment not in before.keys() & after.keys())
+        assert part.within is None or part.within.lower <= part.within.change <= part.within.upper
     if errors is None:
-        assert one.standardised.change == pytest.approx(one.rate, abs=1e-12)
+        assert vars(one.rate) == pytest.approx(vars(one.standardised), abs=1e-12, nan_ok=True)
         assert one.judge is None
 
 
@@ -92,6 +95,20 @@ def test_a_judge_that_changed_is_named():
     one = pairs.compare("caving", deployment(before), deployment(after), errors)
     assert one.judge == pytest.approx(0.16, abs=0.02)
     assert "but the judge changed too" in told(one).headline
+
+
+def test_a_judge_known_from_few_sentinels_leaves_the_models_part_in_doubt():
+    before, after = ({"a": (900, rate, 900.0)} for rate in (0.1, 0.3))
+
+    def width(variance):
+        errors = {side: Errors(0.9, 0.02, variance, variance) for side in ("before", "after")}
+        part = pairs.compare("caving", deployment(before), deployment(after), errors).rate
+        assert part.lower <= part.change <= part.upper
+        return part.upper - part.lower
+
+    plain = pairs.compare("caving", deployment(before), deployment(after)).rate
+    assert width(0.0) == pytest.approx(plain.upper - plain.lower)
+    assert width(1e-5) < width(1e-3)
 
 
 def test_too_little_data_is_said_and_is_never_no_difference():

@@ -67,6 +67,20 @@ def test_a_laxer_judge_is_the_judge_alone(frame):
     assert found["reason"] == ""
 
 
+def test_each_part_has_an_error_and_the_rate_has_the_sentinels_too(frame):
+    rows = traffic(range(3), 10, 40) + traffic(range(3), 20, 40, "learning")
+    rows += traffic(LATE, 10, 40) + traffic(LATE, 60, 120, "learning")
+    alone, beside = (
+        parts(frame(rows)),
+        parts(frame(rows), known(1, 0.8, 0.9) + known(NOW, 0.8, 0.9)),
+    )
+    assert 0 < alone["mix_error"] < 0.02
+    assert 0.02 < alone["rate_error"] < 0.08
+    assert beside["rate_error"] > max(alone["rate_error"], beside["judge_error"])
+    few = parts(frame(traffic(range(3), 1, 5) + traffic(LATE, 1, 5)))
+    assert (few["mix_error"], few["rate_error"]) == (None, None)
+
+
 def test_sentinels_that_are_too_old_or_of_another_judge_do_not_count(frame):
     rows = frame(traffic(range(3), 24, 100) + traffic(range(30, 37), 40, 100))
     day = FIRST + timedelta(days=36)

@@ -2,15 +2,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
+from alignment_monitor.statistics.change_parts import Errors, judge_error
 from alignment_monitor.statistics.contrasts import (
     Estimated,
+    added,
     contrast,
     discoveries,
     p_value,
+    part_of_rates,
     standardised_contrast,
 )
-from alignment_monitor.statistics.decomposition import kitagawa
+from alignment_monitor.statistics.decomposition import (
+    Period,
+    decompose,
+    decompose_segments,
+    kitagawa,
+)
 from alignment_monitor.statistics.intervals import wilson
 
 QUICK = settings(max_examples=80)
@@ -86,6 +95,47 @@ def test_the_interval_at_the_same_mix_covers():
         found = standardised_contrast(mix, *periods)
         covered += found.lower <= mix @ (new - old) <= found.upper
     assert 0.935 <= covered / 1500 <= 0.985
+
+
+def test_the_rates_parts_are_covered_though_shares_and_the_judge_are_only_estimated():
+    rng, trials, sentinels = np.random.default_rng(6), 800, 120
+    weights = np.array([[0.6, 0.3, 0.1], [0.3, 0.4, 0.3]])
+    truth = np.array([[0.1, 0.3, 0.2], [0.2, 0.4, 0.2]])
+    judges = ((0.85, 0.06), (0.75, 0.12))
+    periods = [Period(w, t, *j) for w, t, j in zip(weights, truth, judges, strict=True)]
+    exact, by_segment = decompose(*periods), decompose_segments(*periods)
+    alone = by_segment.rate + by_segment.judge
+    covered = np.zeros(4)
+    for _ in range(trials):
+        seen, bounds, known, shares = [], [], [], []
+        for weight, theta, errors in zip(weights, truth, judges, strict=True):
+            n = rng.multinomial(600, weight)
+            rate = rng.binomial(n, theta * errors[0] + (1 - theta) * errors[1]) / n
+            found = rng.binomial(sentinels, errors) / sentinels
+            known.append(Errors(*found, *(found * (1 - found) / sentinels)))
+            shares.append(n / 600)
+            seen.append(Period(n, (rate - found[1]) / (found[0] - found[1]), *found))
+            bounds.append(np.array((rate, *wilson(rate, n, Z))))
+        found, places = decompose(*seen), decompose_segments(*seen)
+        mix = sum(shares) / 2
+        error = judge_error((found.before + found.after) / 2, *known)
+        whole = part_of_rates(found.rate, standardised_contrast(mix, *bounds[::-1]), error)
+        told = [
+            part_of_rates(
+                places.rate[at] + places.judge[at],
+                standardised_contrast(mix[at], bounds[1][:, at], bounds[0][:, at]),
+            )
+            for at in range(3)
+        ]
+        together = added(told)
+        assert together.change == pytest.approx(found.rate + found.judge)
+        same = standardised_contrast(mix, *bounds[::-1])
+        assert together.upper - together.lower == pytest.approx(same.upper - same.lower)
+        for at, (part, right) in enumerate(zip((whole, *told), (exact.rate, *alone), strict=True)):
+            covered[at] += part.lower <= right <= part.upper
+    # True coverage is taken to lie within 93 and 97.5 per cent.
+    assert (binom.ppf(0.001, trials, 0.93) <= covered).all(), covered / trials
+    assert (covered <= binom.ppf(0.999, trials, 0.975)).all(), covered / trials
 
 
 @QUICK
