@@ -3,7 +3,7 @@
 Here belong: term weights, the factors found in them, and how large each topic is with its change.
 Here does not belong: where messages come from, or any claim that a topic causes anything. Method:
 TF-IDF and non-negative matrix factorisation (Lee and Seung 1999) of scikit-learn; a message belongs
-to the topic that explains most of it.
+to the topic that explains most of it, if it has any of the terms that name the topic.
 """
 
 import hashlib
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignment_monitor.statistics.cells import Floats, Integers, group
-from alignment_monitor.statistics.intervals import difference, effective_n, t_quantile, wilson
+from alignment_monitor.statistics.cells import Floats, Integers
+from alignment_monitor.statistics.intervals import clustered, difference
+from alignment_monitor.statistics.topic_words import TALK
 
 FEWEST = 40
 """Recent flagged messages below which there are no topics."""
@@ -60,7 +61,7 @@ class Flagged:
 
 @dataclass(frozen=True)
 class Topics:
-    """Which topic each message belongs to; -1: none.
+    """Which topic each message belongs to; -1: of none, for want of its terms.
 
     Attributes:
         terms: of each topic, most telling first.
@@ -125,19 +126,23 @@ def find_topics(texts: Sequence[str], users: Integers) -> Topics:
     """
     from scipy import sparse
     from sklearn.decomposition import NMF
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+    from sklearn.feature_extraction.text import (
+        ENGLISH_STOP_WORDS,
+        CountVectorizer,
+        TfidfTransformer,
+    )
     from threadpoolctl import threadpool_limits
 
     nothing = Topics([], np.full(len(texts), -1), np.zeros(len(texts)))
-    counter = CountVectorizer(stop_words="english", token_pattern=_WORD)
+    counter = CountVectorizer(stop_words=sorted(ENGLISH_STOP_WORDS | TALK), token_pattern=_WORD)
     try:
         counts = counter.fit_transform([_NO_TERM.sub(" ", text) for text in texts])
     except ValueError:  # no text has a term
         return nothing
-    said = (counts > 0).astype(np.int64)
+    uses = (counts > 0).astype(np.int64)
     person = sparse.csr_matrix((np.ones(len(texts)), (users, np.arange(len(texts)))))
-    by_users = np.asarray(((person @ said) > 0).sum(axis=0)).ravel()
-    by_texts = np.asarray(said.sum(axis=0)).ravel()
+    by_users = np.asarray(((person @ uses) > 0).sum(axis=0)).ravel()
+    by_texts = np.asarray(uses.sum(axis=0)).ravel()
     useful = (by_users >= SMALLEST_USERS) & (by_texts >= SMALLEST) & (by_texts <= len(texts) / 2)
     order = np.lexsort((np.arange(len(useful)), -by_texts))
     kept = np.sort(order[useful[order]][:VOCABULARY])
@@ -152,30 +157,26 @@ def find_topics(texts: Sequence[str], users: Integers) -> Topics:
     # Each factor weighed by its terms, so that factors of different scale can be compared.
     strength = by_text * np.linalg.norm(model.components_, axis=1)
     best = np.where(strength.max(axis=1) > 0, strength.argmax(axis=1), -1)
-    terms = [
-        [str(names[place]) for place in np.argsort(-factor, kind="stable")[:TERMS] if factor[place]]
+    telling = [
+        [place for place in np.argsort(-factor, kind="stable")[:TERMS] if factor[place]]
         for factor in model.components_.round(9)
     ]
+    # The largest factor also takes what fits nowhere; that is not of the topic its terms name.
+    named = np.hstack([np.asarray(uses[:, kept[places]].sum(axis=1)) for places in telling]) > 0
+    best = np.where(named[np.arange(len(texts)), best], best, -1)
+    terms = [[str(names[place]) for place in places] for places in telling]
     return Topics(terms, best.astype(np.int64), strength.max(axis=1).round(9))
 
 
 def share(event: NDArray[np.bool_], weight: Floats, user: Integers) -> tuple[float, float, float]:
-    """Design-weighted share with its 95 % interval, clustered by user: Wilson on effective n.
+    """Design-weighted share with its 95 % interval, clustered by user.
 
     Args:
         event: whether each message counts.
         weight: how many it stands for; not all zero.
         user: number of its user.
     """
-    users = group(user.astype(np.int64))
-    clusters, whole = len(users.first), float(weight.sum())
-    rate = min(float(weight[event].sum()) / whole, 1.0)
-    residual = users.sum(weight * (event - rate)) / whole
-    variance = float(residual @ residual) * clusters / max(clusters - 1, 1)
-    kish = whole**2 / float((users.sum(weight) ** 2).sum())
-    size = 1.0 if clusters == 1 else min(float(effective_n(rate, variance, kish)), len(event))
-    lower, upper = wilson(rate, size, t_quantile(clusters))
-    return rate, float(lower), float(upper)
+    return clustered(weight * event, weight, user, len(event))
 
 
 def _count(users: Integers, mask: NDArray[np.bool_]) -> int:

@@ -9,6 +9,7 @@ from alignment_monitor.statistics.topics import (
     EXEMPLARS,
     FEWEST,
     Flagged,
+    find_topics,
     share,
     topic_rows,
 )
@@ -101,6 +102,32 @@ def test_words_of_one_person_tags_and_numbers_are_no_terms(mixed):
     terms = {term for row in topic_rows([*tagged, *loud]) for term in row["terms"]}
     assert terms
     assert not terms & {"zebra", "zanzibar", "zeppelin", "email_address", "email", "4711", "don"}
+
+
+def test_how_people_talk_to_an_assistant_is_no_topic(mixed):
+    """Frames that half of all messages have would else be the terms of every topic."""
+    frames = (
+        "It came to me, I'm pretty sure. Right? Question:", "Somebody doubted it; am I correct?",
+        "I dont know, tell me what you think.", "Thanks! You couldnt help yesterday.",
+    )  # fmt: skip
+    framed = [
+        Flagged(**{**vars(row), "text": f"{frames[place % 4]} {row.text}"})
+        for place, row in enumerate(mixed)
+    ]
+    terms = {term for row in topic_rows(framed) for term in row["terms"]}
+    assert terms
+    assert terms <= {*GARDEN, *MONEY}
+
+
+def test_whoever_uses_no_term_of_a_topic_is_not_of_it():
+    """The largest factor would else take in what fits nowhere, and its share would say nothing."""
+    rng = random.Random(2)
+    words = [f"{first}{second}lorem" for first in "abcdefg" for second in "abcdefg"]
+    texts = [" ".join(rng.sample(words, 3)) for _ in range(200)]
+    found = find_topics(texts, np.arange(len(texts)))
+    assert 0 < (found.topic < 0).sum() < len(texts)
+    for text, topic in zip(texts, found.topic, strict=True):
+        assert topic < 0 or set(text.split()) & set(found.terms[topic])
 
 
 def test_texts_without_words_have_no_topics():
