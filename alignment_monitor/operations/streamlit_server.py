@@ -1,10 +1,15 @@
-"""Streamlit's own command, with what pages import imported before the first visitor comes.
+"""Streamlit's own command, with the first page drawn once before the first visitor comes.
 
 Here belongs: a warm start, for ``python -m``. Here does not belong: how it is called (servers).
 """
 
 import gc
+import logging
+import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 PAGES_IMPORT = (
     "altair",
@@ -27,14 +32,43 @@ COLLECTED_AFTER = (20_000, 20, 20)
 hundreds of thousands of short-lived values; Python's own thresholds take a fifth of its time."""
 
 
+REHEARSAL_SECONDS = 15.0
+"""How long the start may wait for the page; whoever came first would wait for it as long."""
+
+
+def rehearse(script: str) -> None:
+    """Draw the first page as it looks without any choice made; whatever fails, the start goes on.
+
+    What a page reads and draws is kept, so that the first visitor finds it. Where people sign in,
+    only the door is drawn.
+    """
+    from streamlit.runtime import Runtime
+    from streamlit.testing.v1 import AppTest
+
+    sys.path.insert(0, str(Path(script).parent))  # where pages find their modules
+    logging.disable()  # what is wrong with the page is told to the first visitor
+    with suppress(Exception):
+        AppTest.from_file(script).run(timeout=REHEARSAL_SECONDS)
+    logging.disable(logging.NOTSET)
+    Runtime._instance = None  # cut short, a rehearsal leaves its own there
+
+
 def main() -> None:
-    """Import, then serve as ``streamlit`` would with the same arguments."""
+    """Import and rehearse, then serve as ``streamlit`` would with the same arguments."""
+    from streamlit.web import bootstrap
     from streamlit.web.cli import main as streamlit
 
     for name in PAGES_IMPORT:
         import_module(name)
-    gc.collect()
-    gc.freeze()  # what is imported stays
+    serve = bootstrap.run
+
+    def run(main_script_path: str, *others: Any, **more: Any) -> None:
+        rehearse(main_script_path)  # the command's options have been read, and nobody can come yet
+        gc.collect()
+        gc.freeze()  # what is imported and kept stays
+        serve(main_script_path, *others, **more)
+
+    bootstrap.run = run
     gc.set_threshold(*COLLECTED_AFTER)
     streamlit(prog_name="streamlit")
 
