@@ -14,6 +14,7 @@ import altair as alt
 import chart_marks
 import pandas as pd
 from axes import QUIET_TITLE, moment, over_days
+from layers import Layers
 from palette import QUIET
 from wording import rate, short_day
 
@@ -80,7 +81,7 @@ def trend(data: Trend) -> Any:
         *chart_marks.alarms(inside(data.alarms, data.span)),
         *chart_marks.changes(inside(data.changes, data.span), data.span[1]),
     ]
-    return alt.layer(*layers, height=TREND_HEIGHT, autosize=FIT, padding=PADDING)
+    return Layers(layers, {"height": TREND_HEIGHT, "autosize": FIT, "padding": PADDING})
 
 
 def inside(told: Sequence[tuple[date, str]], span: tuple[date, date]) -> Sequence[tuple[date, str]]:
@@ -152,7 +153,8 @@ def _y(data: Trend) -> alt.Y:
 
     The first windows hold a day or two: their intervals would flatten all that follows.
     """
-    full = [row for row in data.weekly if (row["day"] - data.span[0]).days >= 6] or data.weekly
+    first, _ = data.span
+    full = [row for row in data.weekly if (row["day"] - first).days >= 6] or data.weekly
     single = [row["prevalence"] for row in data.daily]
     low = [value for value in (*(row["lower"] for row in full), *single) if value is not None]
     high = [value for value in (*(row["upper"] for row in full), *single) if value is not None]
@@ -170,7 +172,7 @@ def _y(data: Trend) -> alt.Y:
 
 
 def _weekly(data: Trend) -> list[alt.Chart]:
-    base = alt.Chart(_points(data.weekly))
+    base = alt.Chart(_points(data.weekly))  # once for all three: to make it takes its time
     detail = alt.Detail("series:N")
     band = base.mark_area(color=data.colour, opacity=0.2, clip=True).encode(
         x=over_days(), y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q"), detail=detail
@@ -178,24 +180,20 @@ def _weekly(data: Trend) -> list[alt.Chart]:
     line = base.mark_line(color=data.colour, strokeWidth=2.2, clip=True).encode(
         x=over_days(), y=_y(data), detail=detail
     )
-    return [band, line, _hover(data)]
+    return [band, line, _hover(base)]
 
 
-def _hover(data: Trend) -> alt.Chart:
+def _hover(base: alt.Chart) -> alt.Chart:
     """Wide invisible targets, so that a day is easy to point at."""
-    return (
-        alt.Chart(_points(data.weekly))
-        .mark_rule(strokeWidth=8, opacity=0)
-        .encode(
-            x=over_days(),
-            tooltip=[
-                alt.Tooltip("date:N", title="7 days to"),
-                alt.Tooltip("shown:N", title="rate [95 %]"),
-                alt.Tooltip("n:Q", title="n", format=","),
-                alt.Tooltip("effective_n:Q", title="effective n", format=",.0f"),
-                alt.Tooltip("mode:N", title="mode"),
-            ],
-        )
+    return base.mark_rule(strokeWidth=8, opacity=0).encode(
+        x=over_days(),
+        tooltip=[
+            alt.Tooltip("date:N", title="7 days to"),
+            alt.Tooltip("shown:N", title="rate [95 %]"),
+            alt.Tooltip("n:Q", title="n", format=","),
+            alt.Tooltip("effective_n:Q", title="effective n", format=",.0f"),
+            alt.Tooltip("mode:N", title="mode"),
+        ],
     )
 
 

@@ -17,6 +17,7 @@ from axes import FLOOR, QUIET_TITLE, moment, over_days
 from charts import FIT, PADDING, PER_CENT, TREND_HEIGHT
 from control import Limits
 from control_marks import FEWEST
+from layers import Layers
 from palette import QUIET
 from record import CHARTED, WINDOW, Era, Point
 from wording import counted, listed, rate, short_day
@@ -270,7 +271,7 @@ def _label(at: float, words: str) -> Any:
 
 
 def _framed(layers: Sequence[Any], height: int = TREND_HEIGHT) -> Any:
-    return alt.layer(*layers, height=height, autosize=FIT, padding=PADDING)
+    return Layers(layers, {"height": height, "autosize": FIT, "padding": PADDING})
 
 
 def era_of(day: date, eras: Sequence[Era]) -> int:

@@ -4,7 +4,6 @@ Here belongs: drawing a chart and offering it as a file. Here does not belong: w
 (charts.py and its like). Streamlit's own menu saves what is seen: no title, the reader's theme.
 """
 
-import math
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,10 +11,9 @@ from typing import Any
 import altair as alt
 import components
 import marts
-import pandas as pd
 import streamlit as st
-from altair.utils.data import to_values
 from altair.utils.schemapi import debug_mode
+from layers import plain
 
 WIDTH, LEAST_HEIGHT = 720, 260
 LINE = 108
@@ -34,29 +32,6 @@ LOOK: dict[str, Any] = {
 """One light look on a background of its own, whatever the reader's theme."""
 KINDS = {"PNG": "image/png", "SVG": "image/svg+xml"}
 KEPT = "pictures"
-
-
-def plain(data: Any) -> Any:
-    """A frame as Vega-Lite takes it: what Altair makes of ours, at a tenth of the cost.
-
-    Args:
-        data: a frame of numbers, flags, text and days in UTC; anything else is left to Altair.
-    """
-    if not isinstance(data, pd.DataFrame):
-        return to_values(data)
-    columns = [_values(data[name]) for name in data.columns]
-    return {
-        "values": [dict(zip(data.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-    }
-
-
-def _values(column: "pd.Series[Any]") -> list[Any]:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return [None if value is pd.NaT else value.isoformat() for value in column]
-    return [
-        None if isinstance(value, float) and not math.isfinite(value) else value
-        for value in column.tolist()
-    ]
 
 
 alt.data_transformers.register("plain", plain)
