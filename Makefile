@@ -86,6 +86,7 @@ bench-detection: $(STAMP) ## How soon changes are found, for half an hour
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.detection_deployed
 	@$(BIN)/python -m benchmarks.label_strata
+	@$(BIN)/python -m benchmarks.real_replays
 
 bench-model: $(STAMP) ## A real small model as a judge, for half an hour
 	@$(BIN)/python -m benchmarks.real_model

@@ -1,16 +1,20 @@
 """Real labelled dialogues through the detector: false pages without a change, delays with one.
 
-Run as ``python -m benchmarks.real_replays [null | changes]`` with the labelled data beside the
-checkout (../shared/data). Here belongs: enough replays for a rate and for quantiles. What labels
-count as and how days are drawn is told in ``tests/real_data``. All seeds are fixed.
+    python -m benchmarks.real_replays [--write]
+
+The labelled data must be beside the checkout (../shared/data). Here belongs: enough replays for a
+rate and for quantiles. What labels count as and how days are drawn is told in ``tests/real_data``.
+All seeds are fixed.
 """
 
+import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.common import machine, table, write_section
 from tests.real_data import pools as real
 from tests.real_data.pools import Pool
 from tests.real_data.replays import (
@@ -68,9 +72,8 @@ def change(*pairs: tuple[Pool, Pool]) -> list[Spell]:
     ]
 
 
-def report_null() -> None:
-    days = BEFORE + AFTER
-    print(f"No change: series that page, {NULL_REPLAYS} replays of {days} days")
+def null_lines() -> Iterator[tuple[object, ...]]:
+    """Rows of what pages without a change."""
     for name, spells, messages, few, years in (
         ("spiral, 2 messages of a dialogue", spiral_null(), 60, 2, YEARS),
         ("spiral, whole dialogues", spiral_null(), 60, 19, YEARS),
@@ -85,15 +88,14 @@ def report_null() -> None:
         ]
         paged, stated = sum(count for count, _ in found), sum(most for _, most in found)
         limit = upper_limit(paged)
-        shown = "within the stated rate" if limit <= stated else "not shown to be within it"
-        print(f"  {name}, run length {years:g} years: {paged} ", end="")
-        print(f"(95 % limit {limit:.2f}), stated at most {stated:.2f}: {shown}")
+        held = "yes" if limit <= stated else "not shown"
+        yield name, f"{years:g}", paged, f"{limit:.1f}", f"{stated:.1f}", held
 
 
-def report_changes() -> None:
+def change_lines() -> Iterator[tuple[object, ...]]:
+    """Rows of how soon a change pages, and of whatever else does."""
     old, new = real.spiral(real.OLD), real.spiral(real.NEW)
     arms = [(real.pushback(real.FIRM, arm), real.pushback(real.YIELDING, arm)) for arm in real.ARMS]
-    print(f"A change: days to a page in {CHANGED_REPLAYS} replays, {AFTER} days watched")
     for name, spells, messages, few in (
         ("spiral", change((old, new)), 60, 1),
         ("spiral, 2 messages of a dialogue", change((old, new)), 60, 2),
@@ -104,16 +106,38 @@ def report_changes() -> None:
         lots = conduct(spells, 2, messages=messages, few=few, replays=CHANGED_REPLAYS)
         waits = pd.concat([first_pages(said, since=BEFORE) for said in lots])
         early = pd.concat([first_pages(said) for said in lots]).le(BEFORE).sum().sum()
-        print(f"  {name}: {early} series paged before the change")
         for (behaviour, direction), days in waits.dropna(axis="columns", how="all").items():
             low, median, late, last = days.quantile([0.0, 0.5, 0.9, 1.0])
-            print(f"    {behaviour} {direction}: {days.notna().mean():.0%} page, ", end="")
-            print(f"of these median {median:.0f} (90 % {late:.0f}, {low:.0f} to {last:.0f}) days")
+            told = f"{median:.0f} ({late:.0f}), {low:.0f} to {last:.0f}"
+            paged = f"{days.notna().mean():.0%}"
+            yield f"{name}: {behaviour} {direction}", paged, told, early
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if not (real.SPIRAL.exists() and real.PUSHBACK.exists()):
+        sys.exit("the labelled data is not beside the checkout (../shared/data)")
+    null = table(
+        "no change | stated run length, years | series that page | 95 % limit | stated at most "
+        "| held",
+        list(null_lines()),
+    )
+    changed = table(
+        "a change, and what pages | replays | days to it, median (90 %), range "
+        "| series paged before the change",
+        list(change_lines()),
+    )
+    text = (
+        f"{NULL_REPLAYS} replays of {BEFORE + AFTER} days without a change, {CHANGED_REPLAYS} with "
+        f"one that are watched for {AFTER} days after it.\n\n{null}\n\n{changed}\n\n"
+        f"{machine('numpy')}"
+    )
+    print(text)
+    if options.write:
+        write_section("real_replays", text)
 
 
 if __name__ == "__main__":
-    if not (real.SPIRAL.exists() and real.PUSHBACK.exists()):
-        sys.exit("the labelled data is not beside the checkout (../shared/data)")
-    parts = {"null": report_null, "changes": report_changes}
-    for part in sys.argv[1:] or parts:
-        parts[part]()
+    main()
