@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 PAGES_IMPORT = (
@@ -35,9 +36,12 @@ hundreds of thousands of short-lived values; Python's own thresholds take a fift
 REHEARSAL_SECONDS = 15.0
 """How long the start may wait for the page; whoever came first would wait for it as long."""
 
+CHOICE = "family"
+"""Key of the page's choice of what it is about."""
+
 
 def rehearse(script: str) -> None:
-    """Draw the first page as it looks without any choice made; whatever fails, the start goes on.
+    """Draw the first page of each family of deployments; whatever fails, the start goes on.
 
     What a page reads and draws is kept, so that the first visitor finds it. Where people sign in,
     only the door is drawn.
@@ -47,8 +51,11 @@ def rehearse(script: str) -> None:
 
     sys.path.insert(0, str(Path(script).parent))  # where pages find their modules
     logging.disable()  # what is wrong with the page is told to the first visitor
+    end = monotonic() + REHEARSAL_SECONDS
     with suppress(Exception):
-        AppTest.from_file(script).run(timeout=REHEARSAL_SECONDS)
+        app = AppTest.from_file(script).run(timeout=REHEARSAL_SECONDS)
+        for other in app.selectbox(key=CHOICE).options[1:]:
+            app.selectbox(key=CHOICE).select(other).run(timeout=end - monotonic())
     logging.disable(logging.NOTSET)
     Runtime._instance = None  # cut short, a rehearsal leaves its own there
 

@@ -21,6 +21,18 @@ def read():
 
 read()
 """
+CHOOSES = """
+from pathlib import Path
+import time
+import streamlit as st
+
+family = st.selectbox("Family", ["a", "b", "c", "slow", "d"], key="family")
+with Path(__file__).with_name("reads").open("a") as file:
+    file.write(family + " ")
+while family == "slow":
+    st.write("still reading")
+    time.sleep(0.01)
+"""
 SLOW = """
 import time
 import streamlit as st
@@ -44,6 +56,14 @@ def test_what_the_page_read_is_kept_for_the_first_visitor(script):
     assert reads.read_text() == "x"
     assert not AppTest.from_file(str(script)).run().exception
     assert reads.read_text() == "x"
+
+
+def test_what_each_choice_reads_is_kept_as_far_as_there_is_time(script, monkeypatch):
+    monkeypatch.setattr(streamlit_server, "REHEARSAL_SECONDS", 1.5)
+    script.write_text(CHOOSES)
+    rehearse(str(script))
+    assert script.with_name("reads").read_text().split() == ["a", "b", "c", "slow"]
+    assert not Runtime.exists()
 
 
 @pytest.mark.parametrize("page", ["raise ValueError", "no python", SLOW])
