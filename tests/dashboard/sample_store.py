@@ -21,6 +21,7 @@ from alignment_monitor.sampling.gold import GoldItem
 from alignment_monitor.settings import load
 from alignment_monitor.store import open_store
 from alignment_monitor.store.labels import Label, Message, enqueue, keep_label, queued
+from alignment_monitor.store.texts import uncarried
 from tests.fakes.signals import signal_row
 
 CHANNELS = [BrokenChannel("on-call", "-")]
@@ -85,10 +86,12 @@ def write_store(home: Path, *, text: str = "", marts: bool = True) -> dict[str, 
         deployed={"aurora": [first + timedelta(days=1)]},
     )
     names = _names(engine)
-    desk = Desk(engine, CHANNELS, Policy(), f"Ann{text}"[:100], TODAY - timedelta(hours=5))
-    desk.acknowledge(names[WARNED], f"reading the replies{text}")
-    desk.comment(names[FIRING], f"Only on the tutoring surface, so far.{text}")
-    desk.silence({"series": MUTED}, TODAY + timedelta(days=2), f"provider changes{text}")
+    # What the desk takes: the rest of a foreign text is in what the detector says.
+    typed = "".join(character for character in text if not uncarried(character))
+    desk = Desk(engine, CHANNELS, Policy(), f"Ann{typed}"[:100], TODAY - timedelta(hours=5))
+    desk.acknowledge(names[WARNED], f"reading the replies{typed}")
+    desk.comment(names[FIRING], f"Only on the tutoring surface, so far.{typed}")
+    desk.silence({"series": MUTED}, TODAY + timedelta(days=2), f"provider changes{typed}")
     desk.resolve(names[OVER], "false_alarm")
     if marts:
         refresh_marts(settings, engine)
