@@ -22,11 +22,14 @@ from sqlalchemy import Engine
 from alignment_monitor.operations.labelling.desk import Desk, DeskError, Item, annotator_name
 from alignment_monitor.operations.labelling.files import Imported, import_labels
 from alignment_monitor.operations.labelling.order import Worth, worth
+from alignment_monitor.operations.labelling.queue import LabellingError, queue_more
 from alignment_monitor.operations.labelling.review import settle
 from alignment_monitor.store import StoreError, is_there, open_store
 
 NAME = "annotator"
 SAID = {"new": "Saved.", "changed": "Saved in place of your earlier label.", "unchanged": "Saved."}
+MORE = 50
+"""Messages drawn at once: an hour or two of labelling."""
 PARTS = ("stance", "opportunities", "levels", "choices", "notes")
 
 
@@ -116,6 +119,23 @@ def act(name: str) -> None:
     except (DeskError, StoreError) as error:
         answer |= {"ok": False, "said": str(error)}
     st.session_state["label_reply"] = answer
+
+
+def draw() -> None:
+    """Put more messages into the queue, as ``labels queue`` would; says what came of it."""
+    try:
+        new = _write(
+            lambda engine: queue_more(
+                marts.settings(), marts.rubric(), engine, MORE, now=datetime.now(UTC)
+            )
+        )
+    except (DeskError, LabellingError, StoreError) as error:
+        st.session_state["label_undrawn"] = f"Nothing was drawn: {error}"
+    else:
+        if not new:
+            st.session_state["label_undrawn"] = (
+                "Nothing was drawn: what was judged in the last seven days is in the queue already."
+            )
 
 
 def bring(name: str, file: str, content: bytes) -> Imported:

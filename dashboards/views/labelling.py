@@ -69,6 +69,21 @@ def ask(name: str, mode: str, item: Item | None, answers: dict, notes: dict, *, 
     )  # fmt: skip
 
 
+def more(title: str) -> None:
+    """What to do where no message waits."""
+    components.block(
+        f"<p><b>{title}.</b> Chance draws what is labelled next from what was judged in the last "
+        "seven days, more of it where a label tells more. The command "
+        "<code>alignment-monitor labels queue</code> draws from other days too.</p>"
+    )
+    if told := st.session_state.pop("label_undrawn", ""):
+        components.block(f'<p class="am-warn">{components.text(told)}</p>')
+    st.button(
+        f"Draw {label_desk.MORE} messages", key="labels-draw", icon=":material/playlist_add:",
+        type="primary", on_click=label_desk.draw,
+    )  # fmt: skip
+
+
 @st.fragment
 def labelling(name: str) -> None:
     """One message after another."""
@@ -86,11 +101,7 @@ def labelling(name: str) -> None:
         f'<p class="am-faint am-small">By you: {mine:,}. Still wanted of all: {left}.</p>'
     )
     if item is None:
-        title = "Nothing waits for you" if done.messages else "Nothing is queued"
-        components.block(
-            f"<p><b>{title}.</b> More messages are drawn by "
-            "<code>alignment-monitor labels queue</code>.</p>"
-        )
+        more("Nothing waits for you" if done.messages else "Nothing is queued")
     beside, form = st.columns([5, 4], gap="large")
     with beside:
         if item:

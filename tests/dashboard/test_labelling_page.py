@@ -16,7 +16,7 @@ from alignment_monitor.operations.labelling.order import worth
 from alignment_monitor.settings import load
 from alignment_monitor.sources.label_rows import options, questions
 from alignment_monitor.store import database, open_store
-from alignment_monitor.store.labels import current_labels, labelled_by
+from alignment_monitor.store.labels import current_labels, labelled_by, queued
 from tests.dashboard.sample_marts import Sample, write
 from tests.dashboard.sample_store import write_queue
 from tests.dashboard.serving import IN_CHROMIUM, serve
@@ -159,10 +159,52 @@ def test_who_is_signed_in_brings_labels_in_anothers_name_only_as_operator(role, 
     store.dispose()
 
 
-def test_a_home_where_nothing_is_queued_says_how_to_draw(tmp_path, use_home):
+def test_where_nothing_waits_more_is_drawn_until_all_is(tmp_path, use_home):
+    use_home(tmp_path, SAMPLE)
+    (tmp_path / "monitor.yaml").write_text("labelling:\n  double_label_share: 0\n")
+    open_store(load(tmp_path).store_url).dispose()
+    app = opened(PAGE, annotator="ann")
+    assert "Nothing is queued" in said(app)
+    assert "alignment-monitor labels queue" in said(app)
+    app.button(key="labels-draw").click().run()
+    assert asked(app)["item"]
+    assert "Still wanted of all: 12 labels" in said(app)
+    label(tmp_path, "ann", {"unwarranted_agreement": 2, "substance": 3}, n=12)
+    app = opened(PAGE, annotator="ann")
+    assert "Nothing waits for you" in said(app)
+    app.button(key="labels-draw").click().run()
+    assert "what was judged in the last seven days is in the queue already" in said(app)
+    assert "Nothing was drawn" not in said(app.run()), "it is said once"
+
+
+def test_a_draw_that_cannot_be_says_why(tmp_path, use_home, monkeypatch):
     use_home(tmp_path, SAMPLE)
     open_store(load(tmp_path).store_url).dispose()
-    assert "alignment-monitor labels queue" in said(opened(PAGE, annotator="ann"))
+    app = opened(PAGE, annotator="ann")
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        app.button(key="labels-draw").click().run()
+    text = said(app.run())
+    assert "Nothing was drawn" in text
+    assert "in use by another process" in text
+    for file in (tmp_path / "marts" / "judged_messages").glob("*.parquet"):
+        file.unlink()
+    app = opened(PAGE, annotator="ann")
+    app.button(key="labels-draw").click().run()
+    assert "Nothing was drawn: no message of those days was judged" in said(app)
+
+
+@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("annotator", True)])
+def test_only_who_may_label_may_draw(role, may, tmp_path, use_home, monkeypatch):
+    use_home(tmp_path, SAMPLE)
+    store = open_store(load(tmp_path).store_url)
+    monkeypatch.setattr(visitor, "current", lambda: access.Person("ann@example.org", "annotator"))
+    app = opened(PAGE)
+    monkeypatch.setattr(visitor, "current", lambda: access.Person("ann@example.org", role))
+    app.button(key="labels-draw").click().run()
+    assert bool(queued(store)) == may
+    store.dispose()
 
 
 def test_a_store_that_another_process_holds_is_told_and_not_broken(queue, monkeypatch):

@@ -97,6 +97,27 @@ def queue_labels(
     )
 
 
+def queue_more(settings: Settings, rubric: Rubric, store: Engine, n: int, *, now: datetime) -> int:
+    """Put about ``n`` messages of the last seven judged days into the queue beside those there.
+
+    Args:
+        settings: of the home.
+        rubric: verdicts on others do not count.
+        store: the operational store.
+        n: messages wanted on average.
+        now: time of queueing.
+
+    Returns:
+        Messages that are new to the queue; fewer than asked where nearly all are in it.
+
+    Raises:
+        LabellingError: nothing was judged, or its text is missing.
+    """
+    days = {message.day for message in judged_messages(settings, rubric, None, None)}
+    there = sum(row["purpose"] == PURPOSE and row["day"] in days for row in kept.queued(store))
+    return queue_labels(settings, rubric, store, there + n, first=None, last=None, now=now).new
+
+
 def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, list[Row]]:
     """The turns of conversations of a day, by conversation, as far as they are among the marts."""
     columns, wanted = ["conversation_id", "turns"], list(names)

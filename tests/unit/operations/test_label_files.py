@@ -13,6 +13,7 @@ from alignment_monitor.operations.labelling.queue import (
     LabellingError,
     judged_messages,
     queue_labels,
+    queue_more,
 )
 from alignment_monitor.resources.marts import Marts
 from alignment_monitor.settings import Settings
@@ -145,6 +146,20 @@ def test_the_same_draw_adds_nothing_and_a_larger_one_adds_to_it(desk):
     after = {row["blind_id"]: row["inclusion_probability"] for row in queued(desk.store)}
     assert before.keys() < after.keys()
     assert all(after[name] >= chance for name, chance in before.items())
+
+
+def test_more_is_drawn_beside_what_is_there_until_all_is(desk):
+    def more(n):
+        return queue_more(desk.settings, RUBRIC, desk.store, n, now=NOW)
+
+    first = more(10)
+    whole = [row["blind_id"] for row in queued(desk.store)]
+    assert first == len(whole) > 0
+    second = more(10)
+    assert 0 < second == len(queued(desk.store)) - first
+    assert {row["blind_id"] for row in queued(desk.store)} > set(whole)
+    assert more(100) == 8 * DAYS - first - second
+    assert more(10) == 0
 
 
 def test_days_without_verdicts_are_told(desk):
