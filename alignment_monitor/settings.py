@@ -115,8 +115,11 @@ class Detection(Section):
 
 
 class Labelling(Section):
-    """How people share the labelling on the page."""
+    """What people are asked to label, and how they share it on the page."""
 
+    messages_per_day: int = Field(
+        0, ge=0, description="of each day's judged messages queued by itself; 0: those of commands"
+    )
     double_label_share: float = Field(
         0.1, ge=0, le=1, description="share of messages that more than one annotator labels"
     )

@@ -12,7 +12,7 @@ FLOW = {
     "judge_quality": {"verdicts"},
     "transcripts": {"verdicts"},
     "drift_signals": {"estimates", "judge_quality"},
-    "label_requests": {"drift_signals", "transcripts"},
+    "label_requests": {"drift_signals", "transcripts", "judged_messages"},
     "stand_in_labels": {"drift_signals"},
     "alerts": {"drift_signals"},
     "deliveries": {"alerts"},

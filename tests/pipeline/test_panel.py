@@ -8,6 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from alignment_monitor.operations.servers import judge_server
+from alignment_monitor.resources.gold import PURPOSE
+from alignment_monitor.settings import load
+from alignment_monitor.store import open_store
+from alignment_monitor.store.labels import queued
 from tests.pipeline import homes
 from tests.untraced import untraced
 
@@ -20,6 +24,7 @@ sources:
   - {{kind: simulation, seed: 5, first_day: 2026-01-05, days: 60, conversations_per_day: 120}}
 first_day: 2026-01-05
 sampling: {{messages_per_day: 60}}
+labelling: {{messages_per_day: 5}}
 judging:
   sentinels_per_day: 4
   canaries_per_day: 1
@@ -35,7 +40,6 @@ judging:
 def panel(tmp_path_factory):
     """Seven days with two judges, the second of them out of reach on the fifth."""
     from alignment_monitor.operations.labels import known_labels
-    from alignment_monitor.settings import load
 
     home = tmp_path_factory.mktemp("panel")
     settings_file = home / "monitor.yaml"
@@ -117,6 +121,15 @@ def test_the_missing_day_fires_a_coverage_alert(panel):
     )
     assert "judged_partly" in states
     assert "judged" not in states
+
+
+def test_each_day_that_both_judges_answered_is_drawn_from_for_people(panel):
+    store = open_store(load(panel.home).store_url)
+    drawn = Counter(row["day"] for row in queued(store) if row["purpose"] == PURPOSE)
+    store.dispose()
+    days = {FIRST + timedelta(days=number) for number in range(9)} - {GONE}
+    assert drawn.keys() == days
+    assert 5 * len(days) - 20 < drawn.total() < 5 * len(days) + 20
 
 
 def test_each_judge_is_measured_by_itself_and_the_panel_together(panel):

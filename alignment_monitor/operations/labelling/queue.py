@@ -6,18 +6,19 @@ itself (sampling.gold) or which messages were judged (resources.gold).
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from alignment_monitor.contracts import TRANSCRIPTS
+from alignment_monitor.contracts import JUDGED_MESSAGES, TRANSCRIPTS
 from alignment_monitor.judging.rubric import Rubric
 from alignment_monitor.judging.window import make_unit
 from alignment_monitor.operations.labelling.given import events_so_far
+from alignment_monitor.operations.labelling.order import WINDOW_DAYS
 from alignment_monitor.resources.gold import PURPOSE, judged_messages
 from alignment_monitor.resources.marts import Marts
 from alignment_monitor.sampling.gold import GoldItem, JudgedMessage, draw_gold
@@ -116,6 +117,43 @@ def queue_more(settings: Settings, rubric: Rubric, store: Engine, n: int, *, now
     days = {message.day for message in judged_messages(settings, rubric, None, None)}
     there = sum(row["purpose"] == PURPOSE and row["day"] in days for row in kept.queued(store))
     return queue_labels(settings, rubric, store, there + n, first=None, last=None, now=now).new
+
+
+def queue_days(
+    settings: Settings, rubric: Rubric, store: Engine, days: Sequence[date], *, now: datetime
+) -> dict[date, int]:
+    """Put ``labelling.messages_per_day`` of each day into the queue, where the settings ask for it.
+
+    A day on its own, so that it does not matter which days are run together. What was judged 28
+    days before the newest, or earlier, asks nobody: it narrows no interval. Nor does a day of which
+    nothing was judged, or whose texts are no longer among the marts.
+
+    Args:
+        settings: of the home.
+        rubric: verdicts on others do not count.
+        store: the operational store.
+        days: in order.
+        now: time of queueing.
+
+    Returns:
+        Messages that are new to the queue, by day.
+    """
+    new = dict.fromkeys(days, 0)
+    newest = Marts(settings.marts).span(JUDGED_MESSAGES.name, rubric_version=rubric.full_version)
+    if not (n := settings.labelling.messages_per_day) or newest is None:
+        return new
+    recent = [day for day in days if day > newest[1] - timedelta(days=WINDOW_DAYS)]
+    judged: dict[date, list[JudgedMessage]] = {}
+    for message in judged_messages(settings, rubric, recent[0], recent[-1]) if recent else ():
+        judged.setdefault(message.day, []).append(message)
+    known = events_so_far(store, rubric, before=recent[0]) if recent else {}
+    for day in recent:
+        if day in judged and has_turns(settings, day):
+            items = draw_gold(judged[day], n, key=settings.random_key, known=known)
+            batch = f"{day}..{day}"
+            rows = list(queue_rows(settings, items, purpose=PURPOSE, batch=batch, now=now))
+            new[day] = kept.enqueue(store, rows)
+    return new
 
 
 def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, list[Row]]:

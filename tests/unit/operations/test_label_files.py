@@ -1,17 +1,20 @@
 import csv
 import io
 import json
+import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from alignment_monitor.judging.rubric import load_rubric
+from alignment_monitor.operations.labelling import queue
 from alignment_monitor.operations.labelling.files import export_labels, import_labels
 from alignment_monitor.operations.labelling.given import events_so_far, overview
 from alignment_monitor.operations.labelling.queue import (
     LabellingError,
     judged_messages,
+    queue_days,
     queue_labels,
     queue_more,
 )
@@ -46,6 +49,7 @@ class Desk:
 
     def __init__(self, marts, folder):
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         self.settings = Settings(home=marts)
         self.store = open_store(f"sqlite:///{folder / 'store.sqlite'}")
 
@@ -160,6 +164,62 @@ def test_more_is_drawn_beside_what_is_there_until_all_is(desk):
     assert {row["blind_id"] for row in queued(desk.store)} > set(whole)
     assert more(100) == 8 * DAYS - first - second
     assert more(10) == 0
+
+
+WEEK = [sample_marts.FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
+
+
+@pytest.fixture
+def asking(desk):
+    """A home whose settings ask for five messages of each day, which has eight."""
+    wanted = desk.settings.labelling.model_copy(update={"messages_per_day": 5})
+    desk.settings = desk.settings.model_copy(update={"labelling": wanted})
+    return desk
+
+
+def drawn(desk):
+    return {row["blind_id"]: (row["day"], row["inclusion_probability"], row["batch"])
+            for row in queued(desk.store)}  # fmt: skip
+
+
+def daily(desk, days):
+    return queue_days(desk.settings, RUBRIC, desk.store, days, now=NOW)
+
+
+def test_each_day_is_asked_for_alike_however_days_are_run(asking, marts, tmp_path):
+    made = daily(asking, WEEK)
+    assert list(made) == WEEK
+    assert sum(made.values()) == len(drawn(asking))
+    assert 5 * DAYS - 15 < sum(made.values()) < 5 * DAYS + 15
+    assert {batch for _, _, batch in drawn(asking).values()} == {f"{day}..{day}" for day in WEEK}
+    assert set(daily(asking, WEEK).values()) == {0}, "the same days again ask nothing"
+    other = Desk(marts, tmp_path / "other")
+    other.settings = asking.settings
+    for day in reversed(WEEK):
+        daily(other, [day])
+    assert drawn(other) == drawn(asking)
+
+
+def test_nobody_is_asked_unless_the_settings_say_so(desk):
+    assert daily(desk, WEEK) == dict.fromkeys(WEEK, 0)
+    assert not drawn(desk)
+
+
+def test_days_without_verdicts_or_texts_ask_nobody(asking, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(asking.settings.home, home)
+    asking.settings = asking.settings.model_copy(update={"home": home})
+    (home / "marts" / "transcripts" / f"day={WEEK[2]}.parquet").unlink()
+    before, after = WEEK[0] - timedelta(days=30), WEEK[-1] + timedelta(days=1)
+    made = daily(asking, [before, *WEEK, after])
+    assert [day for day, count in made.items() if not count] == [before, WEEK[2], after]
+    assert daily(asking, [before]) == {before: 0}
+
+
+def test_what_lies_four_weeks_before_the_newest_day_asks_nobody(asking, monkeypatch):
+    monkeypatch.setattr(queue, "WINDOW_DAYS", 3)
+    made = daily(asking, WEEK)
+    assert [day for day, count in made.items() if count] == WEEK[-3:]
 
 
 def test_days_without_verdicts_are_told(desk):
