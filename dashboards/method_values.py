@@ -132,6 +132,9 @@ def detection(settings: Settings, signals: Sequence[Row]) -> Values:
          listed(f"{shift:g}" for shift in SHIFTS)),
         ("Forgiven at least and at most", f"{points(margin.LEAST)} and {points(margin.MOST)}"),
         ("Judge’s errors averaged over", counted(instrument.WINDOW_DAYS, "day")),
+        ("Labels asked for of each day, on average",
+         count(settings.labelling.messages_per_day) if settings.labelling.messages_per_day
+         else "none but by command or on the Labelling page"),
         ("Labels asked for at a suspicion",
          f"{tiers.BURST[0]} of replies with the behaviour by the judge’s word and "
          f"{tiers.BURST[1]} without, at most {tiers.BURSTS} times"),
