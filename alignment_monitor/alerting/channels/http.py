@@ -184,8 +184,16 @@ def address(settings: HttpSettings) -> str:
         ChannelError: there is none, or it is not one of HTTP.
     """
     url = settings.url or from_environment(settings, "url_variable")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not is_whole(url, "http", "https"):
         where = f"Channel {settings.name!r}"
         raise ChannelError(f"{where}: the address must be https:// or http://")
     return url
+
+
+def is_whole(url: str, *schemes: str) -> bool:
+    """Whether an address is of one of the schemes and names a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is none
+        return False

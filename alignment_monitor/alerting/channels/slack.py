@@ -8,11 +8,11 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from alignment_monitor.alerting.channels import words
 from alignment_monitor.alerting.channels.base import ChannelError, Delivery
-from alignment_monitor.alerting.channels.http import address, post
+from alignment_monitor.alerting.channels.http import address, is_whole, post
 from alignment_monitor.alerts_settings import Slack
 
 LONGEST_TITLE, LONGEST_TEXT = 150, 3000
@@ -110,7 +110,7 @@ def open_slack(settings: Slack) -> SlackChannel:
     Raises:
         ChannelError: an address is missing or cannot be used.
     """
-    if settings.image_url is not None and urlsplit(settings.image_url).scheme != "https":
+    if settings.image_url is not None and not is_whole(settings.image_url, "https"):
         raise ChannelError(f"Channel {settings.name!r}: image_url must be https://")
     return SlackChannel(
         settings.name,

@@ -34,6 +34,22 @@ def test_a_channel_without_its_secret_waits_and_the_others_go_on(monkeypatch, ca
     assert "c2hvcnQ" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "address", ["https://[token", "https://h:99999/token", "https://h:token/", "https:///token"]
+)
+def test_an_address_that_is_none_holds_up_no_other_channel(monkeypatch, caplog, address):
+    monkeypatch.setenv("TEST_SECRET", SECRET)
+    monkeypatch.setenv("TEST_URL", address)
+    slack = {"kind": "slack", "name": "image", "url_variable": "TEST_FINE", "image_url": address}
+    monkeypatch.setenv("TEST_FINE", "https://hooks.example.com/")
+    broken = {"name": "broken", **WEBHOOK, "url": None, "url_variable": "TEST_URL"}
+    opened = open_channels(_settings(broken, slack, {"name": "fine", **WEBHOOK}))
+    kinds = [type(outlet.channel) for outlet in opened]
+    assert kinds == [BrokenChannel, BrokenChannel, WebhookChannel]
+    assert "Channel 'broken': the address must be https://" in caplog.text
+    assert "token" not in caplog.text
+
+
 def test_channels_of_one_name_are_refused():
     with pytest.raises(ValidationError, match="used twice: a"):
         _settings({"name": "a", **WEBHOOK}, {"name": "a", **WEBHOOK})
