@@ -1,5 +1,7 @@
+import socket
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -62,8 +64,12 @@ def test_another_answer_fails_nothing_and_tells_no_address(ping, caplog, status)
 
 
 @pytest.mark.parametrize(
-    "address", ["", "ftp://x/token", "http://", "http://[token", "http://127.0.0.1:9/token"]
-)
+    "address",
+    [
+        "", "ftp://x/token", "http://", "http://[token", "http://127.0.0.1:9/token",
+        "http://a..b/token",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_reached_fails_nothing(ping, caplog, address):
     assert ping(address) is False
     assert NAME in caplog.text
@@ -71,13 +77,32 @@ def test_what_cannot_be_reached_fails_nothing(ping, caplog, address):
 
 
 def test_a_silent_service_is_not_waited_for(ping, monkeypatch):
-    import socket
-    import time
-
     monkeypatch.setattr(dead_man, "TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         assert ping(f"http://127.0.0.1:{silent.getsockname()[1]}/") is False
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("head", "taken"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n", True), (b"HTTP/1.1 200 OK\r\n", False)],
+    ids=["body", "head"],
+)
+def test_an_answer_without_an_end_is_not_waited_for(ping, monkeypatch, head, taken):
+    monkeypatch.setattr(dead_man, "TIMEOUT_SECONDS", 0.5)
+
+    def drip(server):
+        with server.accept()[0] as connection, suppress(OSError):
+            connection.sendall(head)
+            for _ in range(100):
+                connection.sendall(b"x: y\r\n")
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        began = time.monotonic()
+        assert ping(f"http://127.0.0.1:{server.getsockname()[1]}/") is taken
     assert time.monotonic() - began < 5
 
 
