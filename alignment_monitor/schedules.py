@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from alignment_monitor.alerting.books import policy_of
 from alignment_monitor.alerting.dead_man import ping
 from alignment_monitor.alerting.outlets import open_channels
 from alignment_monitor.alerting.service import raise_pipeline_alert
@@ -92,6 +93,7 @@ def failed_run(context: dg.RunFailureSensorContext, monitor: Monitor) -> None:
         day=now.date(),
         reason=f"Run {run.run_id[:8]} of {run.job_name} failed; see Dagster for the step.",
         channels=open_channels(monitor.settings),
+        policy=policy_of(monitor.settings),
         now=now,
         dashboard_url=monitor.settings.dashboard_url,
         inputs={"kind": "failed_run", "run_id": run.run_id, "job": run.job_name},

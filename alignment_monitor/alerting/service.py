@@ -105,6 +105,7 @@ def raise_pipeline_alert(
     day: date,
     reason: str,
     channels: Sequence[Channel],
+    policy: Policy,
     now: datetime,
     dashboard_url: str,
     inputs: Mapping[str, Any] | None = None,
@@ -116,6 +117,7 @@ def raise_pipeline_alert(
         day: day of the failure.
         reason: one sentence, without text of conversations.
         channels: who is told.
+        policy: how stubbornly; of all alerts, since each step looks at all of them.
         now: current time.
         dashboard_url: where the dashboard is served.
         inputs: what the alert can be replayed from, see ``operations.alert_replay``.
@@ -124,7 +126,7 @@ def raise_pipeline_alert(
     def told(signal: dict[str, Any]) -> dict[str, Any]:
         return run_evidence(signal, reason, inputs or {}, dashboard_url=dashboard_url)
 
-    around = Surroundings(now=now)
+    around = Surroundings(policy=policy, now=now)
     _process(engine, [_run_signal(day, "PAGE", now)], told, channels, around, now)
 
 

@@ -6,6 +6,7 @@ does not belong: what is too old (``freshness``).
 
 from datetime import datetime
 
+from alignment_monitor.alerting.books import policy_of
 from alignment_monitor.alerting.outbox import deliver_due
 from alignment_monitor.alerting.outlets import open_channels
 from alignment_monitor.alerting.service import (
@@ -45,6 +46,7 @@ def heartbeat(settings: Settings, now: datetime, max_age_hours: float | None = N
             day=now.date(),
             reason=found.statement,
             channels=channels,
+            policy=policy_of(settings),
             now=now,
             dashboard_url=settings.dashboard_url,
             inputs={

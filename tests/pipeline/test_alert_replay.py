@@ -13,6 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from alignment_monitor.alerting.lifecycle import Policy
 from alignment_monitor.alerting.service import raise_pipeline_alert
 from alignment_monitor.contracts import JUDGE_QUALITY
 from alignment_monitor.resources.lake import Lake
@@ -261,6 +262,7 @@ def test_a_failed_run_is_looked_up_in_dagsters_own_record(spoilt):
         day=now.date(),
         reason="It failed.",
         channels=[],
+        policy=Policy(),
         now=now,
         dashboard_url="http://d",
         inputs={"kind": "failed_run", "run_id": run_id, "job": "broken"},

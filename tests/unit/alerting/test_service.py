@@ -232,6 +232,7 @@ def fail(engine):
             day=now.date(),
             reason="Run 1234 of daily_monitoring failed.",
             channels=CHANNELS[:1],
+            policy=Policy(),
             now=now,
             dashboard_url="http://localhost:8501/",
         )

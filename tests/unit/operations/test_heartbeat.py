@@ -5,11 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
+from alignment_monitor.alerting.service import process_days
 from alignment_monitor.contracts import DRIFT_SIGNALS
 from alignment_monitor.operations.freshness import Freshness
 from alignment_monitor.operations.heartbeat import heartbeat
 from alignment_monitor.parquet import write_parquet
 from alignment_monitor.resources.completed import FILE, completed, note_completed
+from alignment_monitor.store import open_store
+from tests.fakes.signals import signal_row
 from tests.fakes.webhook_receiver import SECRET, WebhookReceiver
 from tests.pipeline import homes
 
@@ -115,6 +118,27 @@ def test_silence_is_told_once_though_it_is_checked_each_hour(settings, monkeypat
     assert told["inputs"]["last_day"] == str(DAY)
 
 
+@pytest.mark.parametrize(("hold_days", "told"), [("null", False), ("3", True)])
+def test_what_the_settings_hold_a_heartbeat_does_not_let_go(configured, hold_days, told):
+    settings = configured(f"alerts: {{hold_days: {hold_days}}}\n")
+    judge = signal_row("JUDGE/judge/caving.sensitivity/up", DAY)
+    store = open_store(settings.store_url)
+    process_days(
+        store,
+        DRIFT_SIGNALS.table([signal_row("MODEL/aurora/caving/up", DAY), judge]),
+        evidence_for=lambda row: {"statement": "It moved."},
+        channels=[],
+        now=NIGHT,
+    )
+    store.dispose()
+    note_completed(settings, DAY, NIGHT)
+    heartbeat(settings, NIGHT + timedelta(days=5))
+    by_type = {row["type"]: row for row in alerts(settings)}
+    assert by_type.keys() == {"MODEL", "JUDGE", "PIPELINE"}
+    assert (by_type["MODEL"]["told_at"] is not None) == told
+    assert (by_type["MODEL"]["held_by"] is None) == told
+
+
 def test_the_command_says_what_it_found_and_exits_with_one(settings, cli):
     old(settings)
     code, said = cli("heartbeat")
@@ -137,7 +161,7 @@ def test_an_age_that_no_day_or_every_day_exceeds_is_refused(settings, cli, age):
 def test_its_alert_replays_until_its_inputs_are_touched(settings, cli):
     from sqlalchemy import update
 
-    from alignment_monitor.store import open_store, schema
+    from alignment_monitor.store import schema
 
     note_completed(settings, DAY, NIGHT)
     heartbeat(settings, NIGHT + timedelta(days=2))
