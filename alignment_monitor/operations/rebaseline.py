@@ -94,8 +94,9 @@ def rebaseline(settings: Settings, request: Request, *, now: datetime) -> Record
             f"The reason has {len(reason)} characters: say in 1 to {LONGEST_REASON} why the change "
             "was expected; whoever reads the series later has nothing else."
         )
-    if code := uncarried(reason):
-        raise RebaselineError(f"The reason holds the control character {code}: leave it out.")
+    for what, text in (("reason", reason), ("author", request.author)):
+        if code := uncarried(text):
+            raise RebaselineError(f"The {what} holds the control character {code}: leave it out.")
     today = now.astimezone(UTC).date()
     known = served.deployments(settings.warehouse)  # first: no store is made in a wrong place
     store = open_store(settings.store_url)

@@ -150,6 +150,8 @@ def test_a_long_gone_new_normal_is_watched_at_once(settings):
         ({"alert_id": "a1", "reason": " \n "}, "0 characters"),
         ({"alert_id": "a1", "reason": "x" * 501}, "501 characters"),
         ({"alert_id": "a1", "reason": "planned\0"}, "control character U\\+0000"),
+        ({"alert_id": "a1", "author": "a\x1b[31m"}, "author holds .* U\\+001B"),
+        ({"alert_id": "a1", "author": "a\udcff"}, "author holds .* U\\+DCFF"),
     ],
 )
 def test_what_makes_no_sense_is_named_and_not_recorded(settings, wanted, said):
