@@ -26,9 +26,11 @@ def send_test(
         fail(f"There is no channel {channel!r} under alerts.channels; there are: {names}")
     try:
         engine = open_store(settings.store_url)
+        outcome = try_channel(
+            engine, way, dashboard_url=settings.dashboard_url, now=datetime.now(UTC)
+        )
     except StoreError as error:
         fail(str(error))
-    outcome = try_channel(engine, way, dashboard_url=settings.dashboard_url, now=datetime.now(UTC))
     if outcome.problem is not None:
         told = escape(f"{channel} did not take the test: {outcome.problem}")
         console.print(f"[red]✗[/] {told}", soft_wrap=True)

@@ -1,7 +1,9 @@
+import sqlite3
+
 import pytest
 
 from alignment_monitor.alerting.service import export_deliveries
-from alignment_monitor.store import open_store
+from alignment_monitor.store import database, open_store
 from tests.fakes.webhook_receiver import SECRET, Fault, WebhookReceiver
 
 CHANNELS = """\
@@ -86,3 +88,14 @@ alerts:
     fine = {name: "https://example.org/x" for name in names} | {"OPS_URL": "json://example.org"}
     _, said = cli("doctor", **fine)
     assert said.count("what it needs is set") == 5
+
+
+def test_a_store_that_another_process_holds_is_told_in_words(cli, rows, home, monkeypatch):
+    given = {"HOOK_URL": "http://127.0.0.1:1/hook", "HOOK_SECRET": SECRET}
+    assert rows() == []  # makes the store
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    other = sqlite3.connect(home / "store.sqlite", isolation_level=None)
+    other.execute("begin immediate")
+    code, said = cli("alert", "test", "on-call", **given)
+    other.close()
+    assert (code, "in use by another process" in said) == (2, True)
