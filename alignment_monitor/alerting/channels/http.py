@@ -24,8 +24,11 @@ LONGEST_ANSWER = 16_384
 """Bytes of an answer that are read; receivers say all they have to say in fewer."""
 
 _CGNAT_AND_OTHERS = tuple(
-    ipaddress.ip_network(network) for network in ("100.64.0.0/10", "64:ff9b::/96", "2002::/16")
-)
+    ipaddress.ip_network(network)
+    for network in (
+        "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b::/96", "2002::/16", "fec0::/10",
+    )
+)  # fmt: skip
 """Networks that lead to private hosts, or wrap the address of one, though not private by name."""
 
 

@@ -173,6 +173,9 @@ def test_what_is_taken_for_public_is_connected_to_by_that_address(monkeypatch):
         ("fd00::1", False),
         ("64:ff9b::a00:1", False),
         ("2002:a00:1::", False),
+        ("fec0::1", False),
+        ("192.0.0.8", False),
+        ("192.88.99.1", False),
     ],
 )
 def test_which_addresses_are_public(address, public):
