@@ -6,6 +6,7 @@ mark is kept (``store.annotations``) or drawn (the Overview).
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def unseen(settings: Settings, marks: Iterable[Mark]) -> list[str]:
     except AnnotationError as error:
         return [f"Whether there is traffic of the families cannot be told: {error}"]
     there = f"There is traffic of: {', '.join(sorted(known))}." if known else "Nor of any other."
-    families = {mark.family for mark in marks if mark.family} - known
+    families = {mark.family for mark in map(_checked, marks) if mark.family} - known
     return [
         f"No traffic of family {family!r} was seen yet; the mark counts once there is some. {there}"
         for family in sorted(families)
@@ -114,7 +115,12 @@ def _of_row(row: Mapping[str | None, Any], where: str) -> Mark:
 
 
 def _checked(mark: Mark, where: str = "") -> Mark:
-    """The mark, if it may be kept."""
+    """The mark as it is kept, if it may be: a blank family is none, and a label is one line."""
+    for what, text in (("label", mark.label), ("details", mark.details), ("family", mark.family)):
+        if code := uncarried(text or ""):
+            raise AnnotationError(f"{where}{what}: leave out the control character {code}")
+    label, family = " ".join(mark.label.split()), (mark.family or "").strip() or None
+    mark = replace(mark, label=label, details=mark.details.strip(), family=family)
     if mark.kind not in ANNOTATION_KINDS:
         known = ", ".join(ANNOTATION_KINDS)
         raise AnnotationError(f"{where}a kind is one of {known}, not {mark.kind!r}")
@@ -122,7 +128,4 @@ def _checked(mark: Mark, where: str = "") -> Mark:
         raise AnnotationError(f"{where}a label has 1 to {LONGEST_LABEL} characters")
     if len(mark.details) > LONGEST_DETAILS:
         raise AnnotationError(f"{where}details have {LONGEST_DETAILS} characters at most")
-    for what, text in (("label", mark.label), ("details", mark.details), ("family", mark.family)):
-        if code := uncarried(text or ""):
-            raise AnnotationError(f"{where}{what}: leave out the control character {code}")
     return mark

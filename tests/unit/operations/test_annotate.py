@@ -51,6 +51,7 @@ def test_a_file_is_kept_whole_or_not_at_all(cli, home, tmp_path):
     [
         (("2026-01-31", "party", "x"), "a kind is one of deployment, incident"),
         (("2026-01-31", "note", "x" * 81), "1 to 80 characters"),
+        (("2026-01-31", "note", " \n "), "1 to 80 characters"),
         (("2026-01-31", "note", "x", "--details", "x" * 2001), "2000 characters at most"),
         (("2026-01-31", "note", "a\0b"), "label: leave out the control character U+0000"),
         (("2026-01-31", "note", "x", "--details", "\x1b[2J"), "control character U+001B"),
@@ -81,6 +82,18 @@ def test_a_family_without_traffic_is_marked_and_said_so(cli, home):
     assert "There is traffic of: aurora, borealis." in said
     for fine in (("--family", "aurora"), ()):
         assert cli("annotate", "2026-01-31", "note", "x", *fine) == (0, "Marked 1 day.")
+
+
+def test_space_around_what_is_typed_makes_no_other_mark(cli, home):
+    typed = ("annotate", "2026-01-31", "note", " A\n holiday ", "--details", " x ")
+    assert cli(*typed, "--family", "  ") == (0, "Marked 1 day.")
+    assert "No traffic of family 'aurora' was" in cli(*typed, "--family", " aurora ")[1]
+    same = ("annotate", "2026-01-31", "note", "A holiday", "--details", "y")
+    cli(*same, "--family", "aurora")
+    assert kept(home) == [
+        ("2026-01-31", "note", "A holiday", "x", "None"),
+        ("2026-01-31", "note", "A holiday", "y", "aurora"),
+    ]
 
 
 def test_a_control_character_of_a_file_is_told_with_its_line(cli, home, tmp_path):
