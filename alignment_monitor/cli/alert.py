@@ -16,6 +16,7 @@ from alignment_monitor.cli.alert_test import send_test
 from alignment_monitor.cli.common import Home, console, fail, load_settings, user
 
 if TYPE_CHECKING:
+    from alignment_monitor.alerting.attention import Silence
     from alignment_monitor.alerting.desk import Desk
 
 alert_app = typer.Typer(help="Alerts: what fires, and what to do about it.", no_args_is_help=True)
@@ -112,14 +113,17 @@ def alert_silence(
         "type": kind, "severity": severity, "family": family, "behaviour": behaviour,
         "series": series,
     }  # fmt: skip
-    silence = _act(
-        home,
-        who,
-        lambda desk: desk.silence(
-            patterns, alerts.end_of_silence(lasting, until, desk.now), reason
-        ),
+
+    def act(desk: "Desk") -> tuple["Silence", int]:
+        ends_at = alerts.end_of_silence(lasting, until, desk.now)
+        made = desk.silence(patterns, ends_at, reason)
+        return made, alerts.covered(desk.engine, made, desk.now)
+
+    silence, count = _act(home, who, act)
+    _say(
+        f"Silence {silence.silence_id} until {silence.ends_at:%Y-%m-%d %H:%M} UTC. Open alerts "
+        f"that it covers now: {count or 'none, so look whether the names are right'}."
     )
-    _say(f"Silence {silence.silence_id} until {silence.ends_at:%Y-%m-%d %H:%M} UTC.")
 
 
 @alert_app.command("unsilence")

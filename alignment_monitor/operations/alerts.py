@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select
 
 from alignment_monitor.alerting.alert import OF_TRAFFIC, Alert
 from alignment_monitor.alerting.attention import Silence
-from alignment_monitor.alerting.books import policy_of, silences
+from alignment_monitor.alerting.books import policy_of, relevant, silences
 from alignment_monitor.alerting.desk import Desk, DeskError, find_alert, precision_rows
 from alignment_monitor.alerting.evidence import if_expected
 from alignment_monitor.alerting.outlets import open_channels
@@ -142,6 +142,12 @@ def desk_view(
             for one in silences(connection, now)
         ]
         return ruling, {one.alert_id: history(connection, one.alert_id) for one in standing}
+
+
+def covered(engine: Engine, silence: Silence, now: datetime) -> int:
+    """How many open alerts a silence covers: of a misspelt name none, and nobody would notice."""
+    with engine.connect() as connection:
+        return sum(silence.covers(alert, now) for alert in relevant(connection))
 
 
 def history(connection: Connection, alert_id: str) -> list[dict[str, Any]]:

@@ -174,6 +174,13 @@ def test_a_silence_and_its_early_end(cli, listed):
     assert listed()["MODEL/aurora/caving/up"]["state"] == "firing"
 
 
+def test_a_silence_says_how_much_it_covers(cli):
+    words = ("--for", "2d", "--reason", "load test")
+    assert "covers now: 3." in cli("silence", "--family", "aurora", *words)
+    said = cli("silence", "--family", "arora", *words)
+    assert "covers now: none, so look whether the names are right." in said
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
