@@ -1,12 +1,15 @@
 """What was found, from the marts alone: for the terminal, in the words of the pages."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alignment_monitor.contracts import MARTS
 from alignment_monitor.resources.marts import Marts
+
+_NOT_OTHERS = ("firing", "resolved")
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class Summary:
 
     Attributes:
         alerts: firing alerts, first opened first, with their evidence read.
+        others: count of the other open alerts by state.
         ledger: count by (level, state) over all days.
         days: number of days monitored.
         phases: how many monitored series are in which phase (baseline, watching, no_data) on the
@@ -23,6 +27,7 @@ class Summary:
     """
 
     alerts: tuple[dict[str, Any], ...]
+    others: dict[str, int]
     ledger: dict[tuple[str, str], int]
     days: int
     phases: dict[str, int]
@@ -43,6 +48,7 @@ def summarise(folder: Path) -> Summary:
         days.add(row["day"])
     return Summary(
         alerts=tuple(alert for alert in alerts if alert["state"] == "firing"),
+        others=dict(Counter(sorted(a["state"] for a in alerts if a["state"] not in _NOT_OTHERS))),
         ledger=ledger,
         days=len(days),
         phases=_phases(marts),

@@ -85,15 +85,17 @@ def _alerts(summary: Summary) -> RenderableType:
 
 
 def _calm(summary: Summary) -> RenderableType:
-    """No alert: green only where every series is watched."""
+    """No alert fires: green only where none is open and every series is watched."""
     words = {"baseline": "still learning what is normal", "no_data": "without data on the last day"}
     unwatched = [(phase, n) for phase, n in summary.phases.items() if phase != "watching"]
-    if summary.phases and not unwatched:
+    others = ", ".join(f"{n} {state}" for state, n in summary.others.items())
+    if summary.phases and not unwatched and not others:
         text, style = "No change found; every series is watched.", "green"
     else:
         series = sum(summary.phases.values())
         lines = [f"{n} of {series} series {words[phase]}" for phase, n in unwatched]
-        text, style = "\n".join(["No alert is firing, but that says little yet.", *lines]), "yellow"
+        but = f"open are: {others}." if others else "that says little yet."
+        text, style = "\n".join([f"No alert is firing, but {but}", *lines]), "yellow"
     return Panel(text, border_style=style, expand=False)
 
 

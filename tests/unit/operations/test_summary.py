@@ -89,6 +89,19 @@ def test_calm_is_claimed_only_where_every_series_is_watched(settings, phases, wo
     assert words in shown(settings)
 
 
+def test_no_calm_is_claimed_while_an_alert_is_open(settings):
+    rows = [alert(name, name) for name in ("acknowledged", "silenced", "pending", "resolved")]
+    write(
+        settings, alerts=[*rows, alert("b", "silenced")], drift_signals=[signal("watching", "b")],
+        ledger_daily=states(accepted=2),
+    )  # fmt: skip
+    text = shown(settings)
+    assert "No alert is firing, but open are: 1 acknowledged, 1 pending, 2 silenced." in text
+    assert "No change found" not in text
+    write(settings, drift_signals=[signal("watching", "b"), signal("baseline", "c")])
+    assert "1 of 2 series still learning what is normal" in shown(settings)
+
+
 def test_counts_add_up_over_days(settings):
     rows = [*states(accepted=2), {**states(accepted=5)[0], "day": date(2026, 3, 3)}]
     write(settings, ledger_daily=rows)
