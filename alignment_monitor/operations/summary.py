@@ -23,7 +23,8 @@ class Summary:
         days: number of days monitored.
         phases: how many monitored series are in which phase (baseline, watching, no_data) on the
             newest day.
-        waiting: deliveries that no receiver has taken yet.
+        waiting: deliveries that are still tried.
+        dead: those that were given up.
     """
 
     alerts: tuple[dict[str, Any], ...]
@@ -32,6 +33,7 @@ class Summary:
     days: int
     phases: dict[str, int]
     waiting: int
+    dead: int
 
 
 def summarise(folder: Path) -> Summary:
@@ -46,16 +48,16 @@ def summarise(folder: Path) -> Summary:
         key = (row["level"], row["state"])
         ledger[key] = ledger.get(key, 0) + row["count"]
         days.add(row["day"])
+    told = (row for row in _rows(marts, "deliveries") if row["event"] != "alert.test")
+    sent = Counter(row["status"] for row in told)
     return Summary(
         alerts=tuple(alert for alert in alerts if alert["state"] == "firing"),
         others=dict(Counter(sorted(a["state"] for a in alerts if a["state"] not in _NOT_OTHERS))),
         ledger=ledger,
         days=len(days),
         phases=_phases(marts),
-        waiting=sum(
-            row["status"] != "delivered" and row["event"] != "alert.test"
-            for row in _rows(marts, "deliveries")
-        ),
+        waiting=sent["pending"],
+        dead=sent["dead"],
     )
 
 

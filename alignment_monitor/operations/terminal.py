@@ -100,9 +100,14 @@ def _calm(summary: Summary) -> RenderableType:
 
 
 def outbox(settings: Settings) -> RenderableType:
-    """How many deliveries wait."""
-    waiting = summarise(settings.marts).waiting
-    return Text(f"{waiting} deliveries wait" if waiting else "Nothing waits in the outbox.")
+    """How many deliveries wait, and how many never arrived."""
+    found = summarise(settings.marts)
+    told = f"{found.waiting} deliveries wait." if found.waiting else "Nothing waits in the outbox."
+    if not found.dead:
+        return Text(told)
+    alert = "alignment-monitor alert"
+    do = f"`{alert} deliveries` says why, `{alert} redeliver` queues them again"
+    return Group(Text(told), Text(f"{found.dead} were given up: {do}.", "red"))
 
 
 def _statement(alert: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 import io
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,10 +8,11 @@ from rich.console import Console
 
 from alignment_monitor.contracts import MARTS
 from alignment_monitor.operations.summary import summarise
-from alignment_monitor.operations.terminal import findings
+from alignment_monitor.operations.terminal import findings, outbox
 from alignment_monitor.settings import Judge, Judging, Settings
 
 DAY = date(2026, 3, 2)
+NOW = datetime(2026, 3, 3, 2, 15, tzinfo=UTC)
 
 
 def alert(name, state="firing", statement="[bold]Caving rose.", **fields):
@@ -42,9 +43,9 @@ def write(settings, **tables):
         pq.write_table(MARTS[name].table(rows), settings.marts / f"{name}.parquet")
 
 
-def shown(settings):
+def shown(settings, what=findings):
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(findings(settings))
+    console.print(what(settings))
     return console.export_text()
 
 
@@ -100,6 +101,28 @@ def test_no_calm_is_claimed_while_an_alert_is_open(settings):
     assert "No change found" not in text
     write(settings, drift_signals=[signal("watching", "b"), signal("baseline", "c")])
     assert "1 of 2 series still learning what is normal" in shown(settings)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        ([], "Nothing waits in the outbox."),
+        (["delivered", "pending", "pending"], "2 deliveries wait."),
+        (["dead", "pending"], "1 deliveries wait. 1 were given up: `alignment-monitor alert"),
+        (["dead", "dead"], "Nothing waits in the outbox. 2 were given up:"),
+    ],
+)
+def test_what_was_given_up_is_not_said_to_wait(settings, statuses, words):
+    known = {"alert_id": "a", "channel": "c", "attempts": 1, "created_at": NOW}
+    rows = [
+        {**known, "delivery_id": str(n), "event": "alert.firing", "status": status}
+        for n, status in enumerate(statuses)
+    ]
+    test = {**known, "delivery_id": "t", "event": "alert.test", "status": "dead"}
+    write(settings, deliveries=[*rows, test])
+    text = " ".join(shown(settings, outbox).split())
+    assert words in text
+    assert ("given up" in text) == ("dead" in statuses)
 
 
 def test_counts_add_up_over_days(settings):
