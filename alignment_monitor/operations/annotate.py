@@ -70,15 +70,17 @@ def unseen(settings: Settings, marks: Iterable[Mark]) -> list[str]:
     Such a mark is kept: a deployment may be announced before its first conversation. But a name
     that was mistyped would look the same.
     """
+    families = {mark.family for mark in map(_checked, marks) if mark.family}
+    if not families:
+        return []
     try:
         known = {row["deployment_family"] for row in _mart(settings, DEPLOYMENTS.name)}
     except AnnotationError as error:
         return [f"Whether there is traffic of the families cannot be told: {error}"]
     there = f"There is traffic of: {', '.join(sorted(known))}." if known else "Nor of any other."
-    families = {mark.family for mark in map(_checked, marks) if mark.family} - known
     return [
         f"No traffic of family {family!r} was seen yet; the mark counts once there is some. {there}"
-        for family in sorted(families)
+        for family in sorted(families - known)
     ]
 
 

@@ -6,18 +6,19 @@ one down (``store.annotations``).
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from sqlalchemy import Engine, select
 
 from alignment_monitor.contracts import ANNOTATIONS
 from alignment_monitor.parquet import write_parquet
 from alignment_monitor.resources import served
+from alignment_monitor.resources.marts import Marts
+from alignment_monitor.resources.parts import UnreadableError
 from alignment_monitor.resources.warehouse import WarehouseError
 from alignment_monitor.settings import Settings
 from alignment_monitor.statistics.sentinel_adjusted import JOINT
@@ -40,15 +41,18 @@ def all_annotations(settings: Settings, store: Engine) -> pa.Table:
 
 
 def write_annotations(settings: Settings, store: Engine) -> None:
-    """Write the mart; while a run has the warehouse, or none made one, what was seen stays."""
-    path = settings.marts / f"{ANNOTATIONS.name}.parquet"
+    """Write the mart; while a run has the warehouse, or none made one, what was seen stays.
+
+    Of a damaged mart nothing can stay: the next run sees it again.
+    """
     try:
         table = all_annotations(settings, store)
     except WarehouseError:
-        kept = pq.ParquetFile(path).read() if path.exists() else ANNOTATIONS.empty()
-        seen = kept.filter(pc.field("detected")).to_pylist()
+        seen: list[dict[str, Any]] = []
+        with suppress(UnreadableError):
+            seen = Marts(settings.marts).select(ANNOTATIONS.name, detected=True).to_pylist()
         table = ANNOTATIONS.table([*marked(store), *seen])
-    write_parquet(table, path)
+    write_parquet(table, settings.marts / f"{ANNOTATIONS.name}.parquet")
 
 
 def marked(store: Engine) -> list[dict[str, Any]]:

@@ -152,3 +152,6 @@ def test_a_damaged_mart_is_named_and_keeps_nobody_from_marking(cli, home):
     (home / "marts" / f"{ANNOTATIONS.name}.parquet").write_text("no table")
     code, said = cli("annotate", "--list")
     assert (code, "no Parquet file" in said, "delete the file" in said) == (2, True, True)
+    code, said = cli("annotate", "2026-01-07", "note", "y")
+    assert (code, said) == (0, "Marked 1 day.")
+    assert [label for _, _, label, _, _ in kept(home)] == ["x", "y"]
