@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from alignment_monitor.cli import alert_words
 from alignment_monitor.cli.alert_replay import alert_replay
 from alignment_monitor.cli.alert_test import send_test
 from alignment_monitor.cli.common import Home, console, fail, load_settings, user
@@ -64,15 +65,15 @@ def alert_list(
     else:
         console.print(_listed(found["alerts"]))
     for silence in found["silences"]:
-        _say(_silence_words(silence))
+        _say(alert_words.silence(silence))
     for row in found["precision"]:
         if row["type"] == "all" and row["n"]:
-            _say(_precision_words(row))
+            _say(alert_words.precision(row))
 
 
 @alert_app.command("show")
 def alert_show(alert_id: Id, as_json: Json = False, home: Home = None) -> None:
-    """One alert: what it says, what was done, what was sent."""
+    """One alert: what it says and rests on, what was done, what was sent."""
     from alignment_monitor.operations import alerts
 
     with _failing(), alerts.opened(load_settings(home)) as engine:
@@ -80,7 +81,7 @@ def alert_show(alert_id: Id, as_json: Json = False, home: Home = None) -> None:
     if as_json:
         _json(found)
         return
-    for line in _shown(found):
+    for line in alert_words.shown(found):
         _say(line)
 
 
@@ -242,56 +243,6 @@ def _listed(rows: Sequence[dict[str, Any]]) -> Table:
         told = row["statement"] + (f" ({row['reason']})" if row["reason"] else "")
         table.add_row(row["alert_id"][:8], severity, state, since, escape(told))
     return table
-
-
-def _shown(row: dict[str, Any]) -> Iterator[str]:
-    yield f"{row['alert_id']}  {row['type']} {row['severity']}, {row['state']}"
-    yield row["statement"]
-    since = f"Since {row['opened_on']}, last confirmed {row['updated_on']}"
-    since += f"; back since {row['returned_on']}" if row["returned_on"] else ""
-    yield since + (
-        f"; ended {row['resolved_on']}: {row['resolution']}" if row["resolution"] else ""
-    )
-    yield f"Series {row['series']}"
-    if row["held_by"]:
-        yield f"Held by {row['held_by']}: it explains this one, which is sent when that has ended."
-    if row["silenced_by"]:
-        yield f"Silenced by {', '.join(row['silenced_by'])}"
-    if row["reason"]:
-        yield f"No page: {row['reason']}."
-    if row["if_expected"]:
-        yield f"If it was expected: {row['if_expected']}"
-    for step in row["history"]:
-        yield "  " + _step_words(step)
-    for sent in row["deliveries_made"]:
-        error = f" ({sent['last_error']})" if sent["last_error"] else ""
-        what = f"{sent['delivery_id']} {sent['event']} to {sent['channel']}"
-        yield f"  {what}: {sent['status']}{error}"
-
-
-def _step_words(step: dict[str, Any]) -> str:
-    moved = step["to_state"] is not None and step["from_state"] != step["to_state"]
-    what = step["to_state"] if moved else "" if step["to_state"] else "comment"
-    told = f"told: {step['event'].removeprefix('alert.')}" if step["event"] else ""
-    parts = [part for part in (what, told, step["note"]) if part]
-    return f"{step['at'][:16].replace('T', ' ')}  {step['who']}: {'; '.join(parts)}"
-
-
-def _silence_words(row: dict[str, Any]) -> str:
-    names = ("type", "severity", "family", "behaviour", "series")
-    what = ", ".join(f"{name} {row[name]}" for name in names if row[name])
-    until = row["ends_at"][:16].replace("T", " ")
-    return (
-        f"Silence {row['silence_id']}: {what}; until {until} UTC, by {row['who']}: {row['reason']}"
-    )
-
-
-def _precision_words(row: dict[str, Any]) -> str:
-    rate, lower, upper = (100 * row[name] for name in ("precision", "lower", "upper"))
-    return (
-        f"True drifts among the alerts that people judged: {rate:.0f} % "
-        f"[{lower:.0f}, {upper:.0f}], n = {row['n']}"
-    )
 
 
 def _json(found: Any) -> None:

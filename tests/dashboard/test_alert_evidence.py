@@ -5,7 +5,8 @@ from alert_evidence import evidence
 HOSTILE = "<img src=x onerror=alert(1)>"
 BUNDLE = {
     "statement": "Caving rose.", "behaviour": "caving", "value": 0.32, "lower": 0.27, "upper": 0.38,
-    "baseline": 0.13, "n": 264, "power": "Found about half of the time.", "judged_share": 0.98,
+    "baseline": 0.13, "n": 264, "effective_n": 252.4, "judged_share": 0.98,
+    "power": "Found about half of the time.",
     "decomposition": {"mix": -0.004, "mix_error": 0.01, "rate": 0.21, "judge": -0.01,
                       "judge_error": 0.03},
     "drivers": [
@@ -29,7 +30,7 @@ BUNDLE = {
     },
     "exemplars": [{"conversation_id": "c&1", "message_index": 3}],
     "judges": [
-        {"judge": f"one{HOSTILE}", "injection": None,
+        {"judge": f"one{HOSTILE}", "injection": {"n": 112, "rate": 0.0357},
          "sensitivity": {"recent": {"n": 24, "hits": 18}, "baseline": {"n": 50, "hits": 40}},
          "specificity": {"recent": {"n": 46, "hits": 46}, "baseline": None}},
         {"judge": "two", "sensitivity": None, "specificity": None},
@@ -40,7 +41,7 @@ BUNDLE = {
 
 def test_every_part_of_a_bundle_is_told_with_its_interval_and_n():
     told = evidence(BUNDLE).replace("\u00a0", " ")
-    assert "32 % [27, 38], normal 13 %, n 264" in told
+    assert "32 % [27, 38], normal 13 %, n 264, effective n 252" in told
     assert "−0.4 points [−2.4, 1.6] by other traffic, +21.0 points by the model" in told
     assert "−1 point [−7, 5] by the judge" in told
     assert "11 % → no data · n 191" in told
@@ -50,6 +51,7 @@ def test_every_part_of_a_bundle_is_told_with_its_interval_and_n():
     assert "Caving" not in told, "the alert says that itself"
     assert "conversations?conversation=c%261&amp;message=3" in told
     assert "sensitivity 18 of 24, before 40 of 50; specificity 46 of 46" in told
+    assert "injected text moves it in 4 % of 112 beyond chance" in told
     assert "two</bdi>: no sentinel answered" in told
     assert "98 % of the replies sampled" in told
 
