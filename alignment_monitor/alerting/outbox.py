@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from alignment_monitor.alerting.channels import Channel, Delivery, DeliveryError
 from alignment_monitor.alerting.channels.base import ACKNOWLEDGED, TEST
 from alignment_monitor.alerting.claims import Claim, bury, claim, record, threads
-from alignment_monitor.alerting.lifecycle import Transition
+from alignment_monitor.alerting.lifecycle import RESOLVED, Transition
 from alignment_monitor.alerting.messages import body, identity, test_body
 from alignment_monitor.alerting.outlets import Outlet, outlet
 from alignment_monitor.alerting.refresh import refresh
@@ -72,8 +72,8 @@ def enqueue(
     """Queue what a transition has to tell, in the caller's transaction.
 
     Every channel is told that the rules choose, and every one that was told of the alert before:
-    who knows of a beginning must learn of the end, also where a rule looks at the severity. That
-    somebody looks after it is told only to those of the latter that act on it: it calls nobody.
+    who knows of a beginning must learn of the end, also where a rule looks at the severity. The end
+    is told to the latter alone, and that somebody looks after it to those of them that act on it.
 
     Returns:
         How many channels are told.
@@ -87,7 +87,7 @@ def enqueue(
     for way in map(outlet, channels):
         if event == ACKNOWLEDGED and not (way.acknowledges and way.name in told):
             continue
-        if not (way.takes(alert) or way.name in told):
+        if not (way.name in told or (event != RESOLVED and way.takes(alert))):
             continue
         due, digest = way.policy.due(alert.severity, now)
         if not digest:

@@ -94,6 +94,16 @@ def test_an_alert_ends_with_the_last_evidence_for_it(process, engine, signal):
     assert "if_expected" not in last["data"]
 
 
+def test_an_end_is_told_only_to_who_was_told_of_the_beginning(process, engine, signal):
+    process(signal(day(1)), channels=CHANNELS[:1])
+    quiet = [signal(day(n), "NONE") for n in range(2, 9)]
+    assert process(*quiet) == Summary(resolved=1)  # another channel was set up meanwhile
+    told = [(row["channel"], row["event"]) for row in export_deliveries(engine).to_pylist()]
+    assert sorted(told) == [
+        (CHANNELS[0].name, "alert.firing"), (CHANNELS[0].name, "alert.resolved"),
+    ]  # fmt: skip
+
+
 def test_an_alert_whose_change_was_declared_normal_ends_with_that_reason(process, engine, signal):
     process(signal(day(1)))
     reset = {
