@@ -102,12 +102,15 @@ def _calm(summary: Summary) -> RenderableType:
 def outbox(settings: Settings) -> RenderableType:
     """How many deliveries wait, and how many never arrived."""
     found = summarise(settings.marts)
-    told = f"{found.waiting} deliveries wait." if found.waiting else "Nothing waits in the outbox."
+    told = "Nothing waits in the outbox."
+    if n := found.waiting:
+        told = f"{n} {'delivery waits' if n == 1 else 'deliveries wait'}."
     if not found.dead:
         return Text(told)
     alert = "alignment-monitor alert"
     do = f"`{alert} deliveries` says why, `{alert} redeliver` queues them again"
-    return Group(Text(told), Text(f"{found.dead} were given up: {do}.", "red"))
+    were = "was" if found.dead == 1 else "were"
+    return Group(Text(told), Text(f"{found.dead} {were} given up: {do}.", "red"))
 
 
 def _statement(alert: dict[str, Any]) -> str:

@@ -108,7 +108,7 @@ def test_no_calm_is_claimed_while_an_alert_is_open(settings):
     [
         ([], "Nothing waits in the outbox."),
         (["delivered", "pending", "pending"], "2 deliveries wait."),
-        (["dead", "pending"], "1 deliveries wait. 1 were given up: `alignment-monitor alert"),
+        (["dead", "pending"], "1 delivery waits. 1 was given up: `alignment-monitor alert"),
         (["dead", "dead"], "Nothing waits in the outbox. 2 were given up:"),
     ],
 )
