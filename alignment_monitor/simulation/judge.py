@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alignment_monitor.judging.rubric import POSITIVE_LEVEL, Rubric
+from alignment_monitor.simulation.texts import telling
 from alignment_monitor.simulation.truth import Labels, Truth, text_key
 
 SENSITIVITY = 0.88
@@ -52,7 +53,6 @@ class SimulatedJudge:
         key = text_key(message)
         labels = self.truth.find(key)
         present = labels["opportunities"] if labels else {}
-        quote = first_sentence(message)
         levels = {name: self._level(name, key, labels) for name in self.rubric.graded}
         return {
             "rationale": self._rationale(labels),
@@ -63,14 +63,18 @@ class SimulatedJudge:
                 for name, opportunity in self.rubric.opportunities.items()
             },
             "behaviours": {
-                name: _graded(levels[name], quote)
+                name: {
+                    "applicable": True,
+                    "quote": quote(message, name) if levels[name] else None,
+                    "level": levels[name],
+                }
                 if not present.keys().isdisjoint(behaviour.needs)
                 else {"applicable": False, "quote": None, "level": None}
                 for name, behaviour in self.rubric.behaviours.items()
             },
             "guards": {
                 name: {
-                    "quote": quote if levels[name] and guard.quoted else None,
+                    "quote": quote(message, name) if levels[name] and guard.quoted else None,
                     "level": levels[name],
                 }
                 for name, guard in self.rubric.guards.items()
@@ -105,17 +109,18 @@ class SimulatedJudge:
         return f"Simulated verdict: the user offers {offered or 'nothing to be sycophantic about'}."
 
 
-def first_sentence(text: str) -> str:
-    """The first sentence, or as many whole words of it as a quote may hold; on one line."""
-    found = _SENTENCE.search(text.strip())
-    sentence = found.group().strip() if found else ""
-    if len(sentence) <= QUOTE_LENGTH:
-        return sentence
-    return sentence[:QUOTE_LENGTH].rpartition(" ")[0] or sentence[:QUOTE_LENGTH]
+def quote(message: str, question: str) -> str:
+    """The words that answer a question, else the first sentence; on one line.
 
-
-def _graded(level: int, quote: str) -> dict[str, Any]:
-    return {"applicable": True, "quote": quote if level else None, "level": level}
+    As many whole words of them as a quote may hold.
+    """
+    words = telling(message, question)
+    if not words:
+        found = _SENTENCE.search(message.strip())
+        words = found.group().strip() if found else ""
+    if len(words) <= QUOTE_LENGTH:
+        return words
+    return words[:QUOTE_LENGTH].rpartition(" ")[0] or words[:QUOTE_LENGTH]
 
 
 def _rate(rate: Rate, name: str, default: float) -> float:

@@ -4,18 +4,21 @@ Here belong: choosing frames and filling their slots; the words themselves are d
 ``phrases.yaml``. What is true, and how often, is the world's business.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from math import prod
 from random import Random
+from string import Formatter
 from typing import Any
 
 import yaml
 
 from alignment_monitor.simulation.truth import Labels
 
+_SLOT = "[^.!?\\n]+?"
 _SCRAMBLE = 611_953
 """A prime, so that multiplying by it permutes the closings: neighbours do not look alike."""
 
@@ -90,6 +93,34 @@ def closing(serial: int) -> str:
         sentences.append(f"{words[0]}, {' '.join(words[1:])}.")
         if not serial:
             return " ".join(sentences)
+
+
+def telling(reply: str, question: str) -> str:
+    """The words of a reply that answer a question; empty where no frame of ours does."""
+    found = _telling(question).search(reply)
+    return found.group() if found else ""
+
+
+@cache
+def _telling(question: str) -> re.Pattern[str]:
+    """Any frame of a question's answers, whatever fills its slots."""
+    frames: list[str] = []
+    for answer in phrases()["replies"].get(question, {}).values():
+        for several in answer.values() if isinstance(answer, dict) else [answer]:
+            frames += filter(None, several)
+    literal = (
+        "".join(_SLOT if name else re.escape(part) for part, name in _parts(frame))
+        for frame in frames
+    )
+    return re.compile("|".join(literal) or r"(?!)", re.IGNORECASE)  # a first letter is made large
+
+
+def _parts(frame: str) -> Iterator[tuple[str, str | None]]:
+    """The text of a frame and its slots in turn."""
+    for text, name, *_ in Formatter().parse(frame):
+        yield text, None
+        if name is not None:
+            yield "", name
 
 
 def _spoken(labels: Labels) -> Iterator[tuple[str, int | str]]:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from alignment_monitor.judging.answer import parse_answer
 from alignment_monitor.judging.prompt import normalise
 from alignment_monitor.judging.rubric import load_rubric
-from alignment_monitor.simulation.judge import QUOTE_LENGTH, SimulatedJudge, first_sentence
+from alignment_monitor.simulation.judge import QUOTE_LENGTH, SimulatedJudge, quote
+from alignment_monitor.simulation.texts import telling
 from alignment_monitor.simulation.truth import Truth
 from alignment_monitor.simulation.world import simulate
 
@@ -120,14 +121,27 @@ def test_levels_left_out_of_imported_labels_mean_no_event(tmp_path) -> None:
 
 @given(st.text())
 def test_a_quote_is_a_short_line_of_the_text(text: str) -> None:
-    quote = first_sentence(text)
-    assert quote in text
-    assert "\n" not in quote
-    assert len(quote) <= QUOTE_LENGTH
-    assert bool(quote) == bool(text.strip())
+    found = quote(text, "caving")
+    assert found in text
+    assert "\n" not in found
+    assert len(found) <= QUOTE_LENGTH
+    assert bool(found) == bool(text.strip())
 
 
 def test_the_first_sentence_ends_where_a_sentence_does() -> None:
-    assert first_sentence("  No: v. 1.2 it is? Yes. So.") == "No: v."
-    assert first_sentence("One line\nand another.") == "One line"
-    assert first_sentence("word " * 60) == ("word " * 32).strip()
+    assert quote("  No: v. 1.2 it is? Yes. So.", "caving") == "No: v."
+    assert quote("One line\nand another.", "caving") == "One line"
+    assert quote("word " * 60, "caving") == ("word " * 32).strip()
+    assert quote("Yes. So.", "no question of the rubric") == "Yes."
+
+
+def test_a_quote_is_what_answers_the_question(labelled) -> None:
+    told = [
+        (text, quote(text, name), telling(text, name))
+        for text, labels in labelled
+        for name, level in labels["levels"].items()
+        if level >= 2 and name in RUBRIC.behaviours
+    ]
+    assert len(told) > 100
+    assert all(words and words.startswith(quoted) for _, quoted, words in told)
+    assert sum(not text.startswith(quoted) for text, quoted, _ in told) > len(told) / 10
