@@ -86,8 +86,10 @@ def rate_cell(cell: Cell, most: float) -> tuple[str, str]:
         return '<span class="am-faint am-small">no data</span>', ""
     row = cell.now
     shown = rate(row["prevalence"], row["lower"], row["upper"])
-    distance = cell.change.change if cell.change else 0.0
-    beside = f" · {moved(distance)} to others" if cell.change else ""
+    distance, beside = 0.0, ""
+    if cell.change is not None:
+        distance = cell.change.change
+        beside = f"<br>{moved(distance, cell.change.lower, cell.change.upper)} to others"
     return _marked(cell, shown) + _small(f"n {count(row['n'])}{beside}"), _tint(
         cell, distance, most
     )

@@ -1,6 +1,7 @@
 """The pages of deployments and of segments on the sample and on homes that have little."""
 
 import csv
+import re
 from datetime import timedelta
 
 import components
@@ -106,7 +107,10 @@ def test_the_file_of_opportunities_holds_every_column_of_the_table(tmp_path, use
 
 def test_segments_show_rates_or_the_deployment_before_as_the_address_says(drifted_home, use_home):
     use_home(drifted_home)
-    assert "against the other segments" in said(opened(SEGMENTS, show="Rates"))
+    rates = said(opened(SEGMENTS, show="Rates"))
+    assert "against the other segments" in rates
+    distances = rates.count(" to others")
+    assert len(re.findall(r"points? \[−?[\d.]+, −?[\d.]+\] to others", rates)) == distances > 0
     text = said(opened(SEGMENTS, show="Change of deployment"))
     assert "against aurora-1.1" in text
     assert "31 % [26, 36]" in text, "agreement among conflicts"
