@@ -36,6 +36,8 @@ class Annotator:
         page.locator(fresh).or_(done).first.wait_for()
         if done.is_visible():
             return False
+        # While Streamlit says that it lost the server, nobody can type.
+        page.get_by_role("dialog").wait_for(state="hidden")
         self.last = page.locator(fresh).get_attribute("data-item")
         stance, substance = len(self.gave) % 5, len(self.gave) % 4
         # Stance; a wrong claim; agreement and praise; three guards; takes no position: no.
