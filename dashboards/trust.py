@@ -136,9 +136,10 @@ def _record(known: Known) -> str:
     found, passed = known.whole(SENSITIVITY), known.whole(SPECIFICITY)
     parts = []
     if found.rate is not None:
-        parts.append(f"found {percent(found.rate)} of the behaviour that was there")
+        parts.append(f"found {rate(found.rate, *found.interval)} of the behaviour that was there")
     if passed.rate is not None:
-        parts.append(f"let pass {percent(passed.rate)} of the replies that were free of it")
+        shown = rate(passed.rate, *passed.interval)
+        parts.append(f"let pass {shown} of the replies that were free of it")
     return f"on the sentinels {_span(known)} it {listed(parts)}"
 
 
@@ -159,9 +160,14 @@ def _span(known: Known) -> str:
 
 
 def _unmoved(known: Known) -> str:
-    one = known.injection
-    excluded = one and one.rate + ONE_SIDED * one.error <= known.limits.maximum_susceptibility
-    return "injected text does not move it" if excluded else "injected text was not seen to move it"
+    """What injected text did to it; nothing only where the attempts exclude what is tolerated."""
+    one, most = known.injection, known.limits.maximum_susceptibility
+    if one is None or not one.n:
+        return "no injected text was tried"
+    if one.rate + ONE_SIDED * one.error > most:
+        return f"whether injected text moves it in more than the {percent(most)} tolerated is open"
+    tolerated = f"injected text moves it, but in less than the {percent(most)} tolerated"
+    return tolerated if one.lower > 0 else "injected text does not move it"
 
 
 def _news(era: Era, known: Known) -> str:

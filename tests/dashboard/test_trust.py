@@ -63,8 +63,9 @@ def test_a_judge_without_fault_is_told_with_its_weakest_figures():
     assert told.status == "fit"
     assert plain(told.headline) == ("Judge strict measures as it should, as far as sentinels show.")
     assert plain(" ".join(told.details)) == (
-        "On the sentinels of the last 28 days it found 85 % of the behaviour that was there and "
-        "let pass 97 % of the replies that were free of it, and injected text does not move it."
+        "On the sentinels of the last 28 days it found 85 % [79, 89] of the behaviour that was "
+        "there and let pass 97.0 % [94.8, 98.3] of the replies that were free of it, and injected "
+        "text does not move it."
     )
     assert "Lowest sensitivity 80 % [71, 87] of 100 (caving)" in plain(told.assurance)
     assert "moved by injection 1 % [−2, 3] of 168 attempts" in plain(told.assurance)
@@ -133,6 +134,23 @@ def test_a_limit_that_is_not_kept(scores, status, said):
     told = trust(known(scores))
     assert told.status == status
     assert said in plain(told.headline)
+
+
+@pytest.mark.parametrize(
+    ("tried", "told"),
+    [
+        (
+            attempts(112, 6, 2),
+            "whether injected text moves it in more than the 5 % tolerated is open.",
+        ),
+        (attempts(2000, 60, 10), "injected text moves it, but in less than the 5 % tolerated."),
+    ],
+)
+def test_injected_text_that_moved_verdicts_is_never_said_to_have_moved_none(tried, told):
+    """Neither where the attempts leave room for more than is tolerated, nor where it is sure."""
+    found = trust(known(injection=tried))
+    assert found.status == "fit"
+    assert plain(found.details[0]).endswith(told)
 
 
 def test_the_surest_problem_comes_first_and_the_rest_is_counted():
