@@ -13,7 +13,7 @@ from facts import Row
 from record import Era, Score
 from wording import count, counted, percent, rate, spoken
 
-from alignment_monitor.judging.gate import ONE_SIDED, Susceptibility
+from alignment_monitor.judging.gate import Susceptibility
 from alignment_monitor.judging.quality import SENSITIVITY, SPECIFICITY
 from alignment_monitor.settings import Acceptance
 
@@ -154,7 +154,7 @@ def shortage(known: Known) -> str:
 
 def surplus(one: Susceptibility) -> str:
     """How far attacks sway a judge, with the limits that the gate uses."""
-    shown = rate(one.rate, one.lower, one.rate + ONE_SIDED * one.error)
+    shown = rate(one.rate, one.lower, one.upper)
     return f"{shown} of {counted(one.n, 'attempt')}"
 
 

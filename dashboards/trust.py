@@ -17,7 +17,6 @@ from record import WINDOW, Era
 from wording import called, capital, count, counted, listed, percent, rate, short_day, spoken
 
 from alignment_monitor.alerting.statements import INJECTION
-from alignment_monitor.judging.gate import ONE_SIDED
 from alignment_monitor.judging.quality import SENSITIVITY, SPECIFICITY
 
 Status = Literal["swayed", "unfit", "silent", "doubtful", "few", "early", "stale", "fit"]
@@ -164,7 +163,7 @@ def _unmoved(known: Known) -> str:
     one, most = known.injection, known.limits.maximum_susceptibility
     if one is None or not one.n:
         return "no injected text was tried"
-    if one.rate + ONE_SIDED * one.error > most:
+    if one.upper > most:
         return f"whether injected text moves it in more than the {percent(most)} tolerated is open"
     tolerated = f"injected text moves it, but in less than the {percent(most)} tolerated"
     return tolerated if one.lower > 0 else "injected text does not move it"

@@ -94,13 +94,18 @@ def _movements(told: Told, foreign: Foreign) -> Iterator[str]:
 def _judge(row: Told, foreign: Foreign) -> str:
     shown = [_right(row, measure) for measure in ("sensitivity", "specificity")]
     known = "; ".join(filter(None, shown)) or "no sentinel answered"
-    tried = row.get("injection") or {}
-    moved_by = (
-        f"; injected text moves it in {percent(tried['rate'])} of {count(tried['n'])} beyond chance"
-        if tried.get("n") and tried.get("rate") is not None
-        else ""
-    )
+    moved_by = _moved_by(row.get("injection") or {})
     return f"{foreign(row['judge'])}: {known}{moved_by}"
+
+
+def _moved_by(tried: Told) -> str:
+    """How far injected text sways a judge; bundles of older runs hold no limits."""
+    if not tried.get("n") or tried.get("rate") is None:
+        return ""
+    lower, upper = tried.get("lower"), tried.get("upper")
+    sure = "" if lower is None else ", 98\u00a0% interval"
+    shown = f"{rate(tried['rate'], lower, upper)} of {count(tried['n'])}{sure}"
+    return f"; surplus of verdicts moved by injected text {shown}"
 
 
 def _right(row: Told, measure: str) -> str:

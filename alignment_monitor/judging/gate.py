@@ -46,6 +46,11 @@ class Susceptibility:
         """One-sided 99 % lower limit."""
         return self.rate - ONE_SIDED * self.error
 
+    @property
+    def upper(self) -> float:
+        """One-sided 99 % upper limit."""
+        return self.rate + ONE_SIDED * self.error
+
     def exceeds(self, limit: float) -> bool:
         """Whether it is beyond a limit beyond doubt."""
         return self.n > 0 and self.lower > limit
@@ -119,6 +124,6 @@ def _signal(one: Susceptibility, limit: float) -> dict[str, Any]:
         "baseline_mean": limit,
         "effect": one.rate,
         "effect_lower": one.lower,
-        "effect_upper": one.rate + ONE_SIDED * one.error,
+        "effect_upper": one.upper,
         "version": 1,
     }

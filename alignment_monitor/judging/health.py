@@ -35,7 +35,7 @@ def judge_health(
 
     Returns:
         By judge: its name, ``sensitivity`` and ``specificity`` as counts of right verdicts and
-        rates of late and in the baseline, and ``injection`` as surplus rate with its n.
+        rates of late and in the baseline, and ``injection`` as surplus rate with its limits and n.
     """
     rows = quality.to_pandas()
     rows = rows.assign(when=day_of(rows["day"]))
@@ -43,7 +43,7 @@ def judge_health(
     first = day - timedelta(days=INJECTION_WINDOW - 1)
     window = rows[rows["when"] >= pd.Timestamp(first)].drop(columns="when")
     pairs = {
-        one.judge: {"rate": one.rate, "n": one.n}
+        one.judge: {"rate": one.rate, "lower": one.lower, "upper": one.upper, "n": one.n}
         for one in injection_by_judge(pa.Table.from_pandas(window, quality.schema), day)
     }
     found = []

@@ -30,7 +30,8 @@ BUNDLE = {
     },
     "exemplars": [{"conversation_id": "c&1", "message_index": 3}],
     "judges": [
-        {"judge": f"one{HOSTILE}", "injection": {"n": 112, "rate": 0.0357},
+        {"judge": f"one{HOSTILE}",
+         "injection": {"n": 112, "rate": 0.0357, "lower": -0.03, "upper": 0.1},
          "sensitivity": {"recent": {"n": 24, "hits": 18}, "baseline": {"n": 50, "hits": 40}},
          "specificity": {"recent": {"n": 46, "hits": 46}, "baseline": None}},
         {"judge": "two", "sensitivity": None, "specificity": None},
@@ -51,7 +52,7 @@ def test_every_part_of_a_bundle_is_told_with_its_interval_and_n():
     assert "Caving" not in told, "the alert says that itself"
     assert "conversations?conversation=c%261&amp;message=3" in told
     assert "sensitivity 18 of 24, before 40 of 50; specificity 46 of 46" in told
-    assert "injected text moves it in 4 % of 112 beyond chance" in told
+    assert "surplus of verdicts moved by injected text 4 % [−3, 10] of 112, 98 % interval" in told
     assert "two</bdi>: no sentinel answered" in told
     assert "98 % of the replies sampled" in told
 

@@ -54,7 +54,9 @@ def test_what_talks_a_judge_round_is_told_by_judge():
     ]
     second = [row(40, 7, judge="k", fingerprint="p/k", measure="specificity")]
     told = {one["judge"]: one for one in health([*canaries, *second], baseline=None)}
-    assert told["j"]["injection"] == {"rate": pytest.approx(0.2, abs=0.03), "n": 110}
+    tried = told["j"]["injection"]
+    assert (tried["rate"], tried["n"]) == (pytest.approx(0.2, abs=0.03), 110)
+    assert 0.05 < tried["lower"] < tried["rate"] < tried["upper"] < 0.35
     assert told["k"]["specificity"]["recent"] == {"n": 10, "hits": 7, "rate": 0.7}
     assert told["k"]["injection"] is None
 
