@@ -128,7 +128,9 @@ def _by_place(rows: Sequence[Row]) -> Mapping[tuple[str, str], list[Row]]:
 
 
 def _pair(now: Sequence[Row], before: Sequence[Row]) -> tuple[Row | None, Row | None]:
-    """The rows of one rubric and panel; what is now alone where before has other ones."""
+    """The rows of one rubric and panel; one side alone where the other has none, or other ones."""
+    if not now:
+        return None, _most(before)
     former = {_series(row): row for row in before}
     both = [row for row in now if _series(row) in former]
     here = _most(both or now)

@@ -68,10 +68,11 @@ def told(cells: Sequence[Cell], against: str, title_of: Callable[[str], str]) ->
 def change_cell(cell: Cell, most: float) -> tuple[str, str]:
     """Markup and style of a change: how far, from where to where, on how many."""
     if cell.change is None or cell.now is None or cell.before is None:
-        row = cell.now or cell.before
-        known = f"now {rate(row['prevalence'])}, n {count(row['n'])}" if row else "no data"
-        if row is not None and row is cell.before:
-            known = f"before {rate(row['prevalence'])}, n {count(row['n'])}"
+        side, row = ("now", cell.now) if cell.now else ("before", cell.before)
+        known = "no data"
+        if row is not None:
+            shown = rate(row["prevalence"], row["lower"], row["upper"])
+            known = f"{side} {shown}, n {count(row['n'])}"
         return f'<span class="am-faint am-small">{known}</span>', ""
     shown = moved(cell.change.change, cell.change.lower, cell.change.upper)
     then, now = (percent(row["prevalence"]) for row in (cell.before, cell.now))

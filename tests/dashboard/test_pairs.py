@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import heat
+import heat_words
 import numpy as np
 import pair_words
 import pairs
@@ -199,3 +200,13 @@ def test_the_map_marks_what_moved_and_says_where_it_cannot_tell():
     order = np.random.default_rng(1).permutation(len(now))
     again = heat.changes([now[place] for place in order], before, ["caving"])
     assert [(c.segment, c.is_marked) for c in again] == [(c.segment, c.is_marked) for c in cells]
+
+
+@pytest.mark.parametrize(("side", "rows"), [("now", (True, False)), ("before", (False, True))])
+def test_a_segment_that_is_in_one_period_only_is_told_with_its_interval(side, rows):
+    """A handful of messages would else pass for a rate."""
+    found = [[row("new", 3, 1 / 3)] if there else [] for there in rows]
+    (cell,) = heat.changes(*found, ["caving"])
+    markup, style = heat_words.change_cell(cell, 0.1)
+    assert f"{side} 33 % [6, 79], n 3" in markup.replace("\u00a0", " ")
+    assert not style
