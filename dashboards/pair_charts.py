@@ -118,6 +118,7 @@ def contributions(one: Compared, colour: str) -> Any:
                 "within": by_rate([part]),
                 "mix": moved(part.mix, digits=1),
                 "share": _share(part.share_before, part.share_after),
+                "n": _sizes(part),
             }
             for part in one.segments[:MOST_SEGMENTS]
         ]
@@ -141,6 +142,7 @@ def contributions(one: Compared, colour: str) -> Any:
         alt.Tooltip("within:N", title="by its own rate"),
         alt.Tooltip("mix:N", title="by its share"),
         alt.Tooltip("share:N", title="share of opportunities"),
+        alt.Tooltip("n:N", title=" "),
     ]
     bars = base.mark_bar(color=colour, opacity=0.75, height=14).encode(x=x, y=y, tooltip=tooltip)
     height = BAR * len(order)
@@ -150,7 +152,9 @@ def contributions(one: Compared, colour: str) -> Any:
 def contributions_alt(one: Compared, title: str) -> str:
     """The chart in words."""
     parts = [
-        f"{part.segment} {moved(part.total, digits=1)}" for part in one.segments[:MOST_SEGMENTS]
+        f"{part.segment} {moved(part.total, digits=1)} (by its rate {by_rate([part])}; "
+        f"{_sizes(part)})"
+        for part in one.segments[:MOST_SEGMENTS]
     ]
     return f"What segments add to the difference in {title}: {', '.join(parts)}."
 
@@ -176,7 +180,7 @@ def _differences(compared: Sequence[Compared], title_of: Callable[[str], str]) -
     return frame.astype({name: float for name in ("change", "lower", "upper")})
 
 
-def _sizes(one: Compared) -> str:
+def _sizes(one: Compared | SegmentShare) -> str:
     sizes = (count(row["n"]) if row else "0" for row in (one.before, one.after))
     return f"n {' and '.join(sizes)}"
 

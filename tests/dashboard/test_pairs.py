@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import heat
 import heat_words
 import numpy as np
+import pair_charts
 import pair_words
 import pairs
 import pandas as pd
@@ -210,3 +211,12 @@ def test_a_segment_that_is_in_one_period_only_is_told_with_its_interval(side, ro
     markup, style = heat_words.change_cell(cell, 0.1)
     assert f"{side} 33 % [6, 79], n 3" in markup.replace("\u00a0", " ")
     assert not style
+
+
+def test_what_segments_add_is_said_with_intervals_and_n_where_the_chart_has_no_room():
+    before, after = ({"a": (300, rate, 300.0), "b": (200, 0.1, 200.0)} for rate in (0.1, 0.3))
+    after["c"] = (40, 0.5, 40.0)
+    one = pairs.compare("caving", deployment(before), deployment(after))
+    said = pair_charts.contributions_alt(one, "caving").replace("\u00a0", " ")
+    assert "a +11.4 points (by its rate +12 points [8, 15]; n 300 and 300)" in said
+    assert "(by its rate not in both; n 0 and 40)" in said
