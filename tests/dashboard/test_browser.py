@@ -1,14 +1,16 @@
 """The pages in real Chromium: permalinks, hostile text, requests, refresh, width and theme."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from tests.dashboard.sample_marts import Sample, write
 from tests.dashboard.sample_store import write_labels, write_queue, write_store
-from tests.dashboard.serving import IN_CHROMIUM, PATHS, serve
+from tests.dashboard.serving import IN_CHROMIUM, PATHS, serve, settled
 
 HOSTILE = (
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -132,6 +134,27 @@ def test_a_change_leads_to_the_conversations_behind_it(address, page):
     page.get_by_role("link", name="the conversations behind it").click()
     page.get_by_text("8 judged messages").wait_for()
     assert "days=2026-11-04" in page.url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_wider_than_a_phone_shows_that_it_goes_on(address, browser, scheme):
+    page = browser.new_page(viewport={"width": 390, "height": 900}, color_scheme=scheme)
+    page.goto(f"{address}/health")
+    table = page.locator(".am-scroll").first
+    table.wait_for(timeout=40_000)
+    settled(page)
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") > 9
+
+    def edge():
+        """How light the last pixels of the first row are, above all text."""
+        shown = Image.open(BytesIO(table.screenshot())).convert("L")
+        return shown.getpixel((shown.width - 1, 2)), shown.getpixel((shown.width // 2, 2))
+
+    (cut, plain), _ = edge(), table.evaluate("e => { e.scrollLeft = e.scrollWidth }")
+    (end, _) = edge()
+    assert abs(cut - plain) > 30
+    assert end == plain
+    page.close()
 
 
 def test_both_themes_follow_the_reader(address, browser):
