@@ -5,10 +5,12 @@ Here belongs: a warm start, for ``python -m``. Here does not belong: how it is c
 
 import gc
 import logging
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 from time import monotonic
 from typing import Any
 
@@ -33,8 +35,12 @@ COLLECTED_AFTER = (20_000, 20, 20)
 hundreds of thousands of short-lived values; Python's own thresholds take a fifth of its time."""
 
 
-REHEARSAL_SECONDS = 15.0
-"""How long the start may wait for the page; whoever came first would wait for it as long."""
+REHEARSAL_SECONDS, GRACE_SECONDS = 15.0, 5.0
+"""How long the start may wait for the page; whoever came first would wait for it as long. And how
+long it may take to stop."""
+
+UNREHEARSED = "ALIGNMENT_MONITOR_UNREHEARSED"
+"""Set for a server that begins anew because its page hung."""
 
 CHOICE = "family"
 """Key of the page's choice of what it is about."""
@@ -52,12 +58,23 @@ def rehearse(script: str) -> None:
     sys.path.insert(0, str(Path(script).parent))  # where pages find their modules
     logging.disable()  # what is wrong with the page is told to the first visitor
     end = monotonic() + REHEARSAL_SECONDS
+    # Streamlit stops a page only between two of its calls, and waits for it: one call may hang.
+    hung = Timer(REHEARSAL_SECONDS + GRACE_SECONDS, begin_anew)
+    hung.daemon = True
+    hung.start()
     with suppress(Exception):
         app = AppTest.from_file(script).run(timeout=REHEARSAL_SECONDS)
         for other in app.selectbox(key=CHOICE).options[1:]:
             app.selectbox(key=CHOICE).select(other).run(timeout=end - monotonic())
+    hung.cancel()
     logging.disable(logging.NOTSET)
     Runtime._instance = None  # cut short, a rehearsal leaves its own there
+
+
+def begin_anew() -> None:
+    """The same command as the same process, without rehearsal."""
+    os.environ[UNREHEARSED] = "yes"
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the very command that runs
 
 
 def main() -> None:
@@ -70,7 +87,8 @@ def main() -> None:
     serve = bootstrap.run
 
     def run(main_script_path: str, *others: Any, **more: Any) -> None:
-        rehearse(main_script_path)  # the command's options have been read, and nobody can come yet
+        if not os.environ.pop(UNREHEARSED, ""):
+            rehearse(main_script_path)  # options have been read, and nobody can come yet
         gc.collect()
         gc.freeze()  # what is imported and kept stays
         serve(main_script_path, *others, **more)

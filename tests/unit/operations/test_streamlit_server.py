@@ -1,8 +1,11 @@
 """The page that is drawn before anybody comes."""
 
+import os
 import sys
 
 import pytest
+import streamlit.web.bootstrap
+import streamlit.web.cli
 from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 
@@ -72,3 +75,31 @@ def test_a_page_that_fails_or_takes_too_long_does_not_stop_the_start(script, pag
     script.write_text(page)
     rehearse(str(script))
     assert not Runtime.exists(), "the server could not begin"
+
+
+def test_a_page_that_hangs_within_one_call_makes_the_server_begin_anew(script, monkeypatch):
+    monkeypatch.setattr(streamlit_server, "REHEARSAL_SECONDS", 0.1)
+    monkeypatch.setattr(streamlit_server, "GRACE_SECONDS", 0.1)
+    monkeypatch.setenv(streamlit_server.UNREHEARSED, "")
+    begun = []
+    monkeypatch.setattr(os, "execv", lambda *command: begun.append(command))
+    script.write_text("import time\ntime.sleep(2)")
+    rehearse(str(script))
+    assert begun == [(sys.executable, sys.orig_argv)]
+    assert os.environ[streamlit_server.UNREHEARSED]
+
+
+@pytest.mark.parametrize("unrehearsed", ["", "yes"])
+def test_a_server_that_began_anew_does_not_rehearse_again(unrehearsed, monkeypatch):
+    done = []
+    monkeypatch.setenv(streamlit_server.UNREHEARSED, unrehearsed)
+    monkeypatch.setattr(streamlit_server, "rehearse", lambda script: done.append("rehearsed"))
+    monkeypatch.setattr(streamlit_server.gc, "freeze", lambda: None)
+    monkeypatch.setattr(streamlit_server.gc, "set_threshold", lambda *sizes: None)
+    monkeypatch.setattr(streamlit.web.bootstrap, "run", lambda *a, **k: done.append("served"))
+    monkeypatch.setattr(
+        streamlit.web.cli, "main", lambda prog_name: streamlit.web.bootstrap.run("app.py")
+    )
+    streamlit_server.main()
+    assert done == [*([] if unrehearsed else ["rehearsed"]), "served"]
+    assert streamlit_server.UNREHEARSED not in os.environ
