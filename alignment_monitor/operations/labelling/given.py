@@ -98,7 +98,8 @@ def _ratings(message: kept.Message, annotator: str, rows: Iterable[Row]) -> Iter
         if level is not None:
             yield {
                 "item_id": message.conversation_id,
-                "message_index": message.message_index,
+                # Another text at the same place is another message, which one may label as well.
+                "message_index": f"{message.message_index} {message.content_hash}",
                 "annotator": annotator,
                 "question": row["question"],
                 "level": level,

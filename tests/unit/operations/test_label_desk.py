@@ -23,7 +23,14 @@ from alignment_monitor.operations.labelling.review import (
 )
 from alignment_monitor.settings import Labelling, load
 from alignment_monitor.store import open_store
-from alignment_monitor.store.labels import current_labels, label_history, message_of, queued
+from alignment_monitor.store.labels import (
+    Label,
+    current_labels,
+    keep_label,
+    label_history,
+    message_of,
+    queued,
+)
 from tests.dashboard.sample_marts import FAMILY, Sample, write
 from tests.dashboard.sample_store import write_queue
 from tests.fakes.signals import signal_row
@@ -272,6 +279,26 @@ def test_a_final_label_counts_in_place_of_those_that_differ(differing):
     assert {row["annotator"]: row["level"] for row in kept} == {
         "ann": 2, "ben": -1, "adjudicated/di": 2,
     }  # fmt: skip
+
+
+def test_labels_of_two_versions_of_a_text_are_not_compared(differing):
+    """Ann labelled it again after it had changed; Cy only saw what it was before."""
+    ann, *_ = differing
+    (message,) = {message_of(row) for row in current_labels(ann.store, VERSION)}
+    earlier = message._replace(content_hash="of an earlier version")
+    answers = [{"question": "substance", "kind": "guard", "level": 2, "value": None, "note": ""}]
+    assert overview(RUBRIC, ann.store).agreement["substance"].n == 1
+    for who in ("ann", "cy"):
+        keep_label(
+            ann.store, Label(earlier, who, answers), rubric=RUBRIC.name, rubric_version=VERSION,
+            now=NOW,
+        )  # fmt: skip
+    assert overview(RUBRIC, ann.store).agreement["substance"].n == 2
+    alone = earlier._replace(content_hash="of the earliest version")
+    keep_label(
+        ann.store, Label(alone, "di", answers), rubric=RUBRIC.name, rubric_version=VERSION, now=NOW
+    )
+    assert overview(RUBRIC, ann.store).agreement["substance"].n == 2
 
 
 def test_an_exported_final_label_stands_for_all_and_is_no_rating(differing):
