@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from alignment_monitor.judging.audit.annotators import is_final
 from alignment_monitor.statistics.agreement import (
     bootstrap_interval,
     gwet_ac1,
@@ -54,11 +55,14 @@ class Pair:
 
 
 def people(labels: pd.DataFrame) -> pd.DataFrame:
-    """What most people said of each message; a tie is no answer.
+    """What most people said of each message, or its final label; a tie is no answer.
 
     Args:
         labels: annotator, the columns of ``UNIT``, question and event (0 or 1).
     """
+    final = labels["annotator"].map(is_final).astype(bool)
+    settled = final.groupby([labels[name] for name in UNIT]).transform("any")
+    labels = labels[final | ~settled]
     share = labels.groupby([*UNIT, "question"], as_index=False)["event"].mean()
     share = share[share["event"] != 0.5]
     return share.assign(rater=PEOPLE, event=(share["event"] > 0.5).astype(float))

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rater_pairs import PEOPLE, UNIT, agreements, people
 
+from alignment_monitor.judging.audit.annotators import ADJUDICATED
+
 DAY = date(2026, 9, 1)
 
 
@@ -62,6 +64,18 @@ def test_people_come_last_by_majority_and_a_tie_is_no_answer():
     assert dict(zip(said["conversation_id"], said["event"], strict=True)) == {"c-0": 1, "c-2": 0}
     found = agreements(pd.concat([events("zeta", [1, 1, 0]), said]), ["caving"])
     assert [(pair.first, pair.second, pair.n) for pair in found] == [("zeta", PEOPLE, 2)]
+
+
+def test_a_final_label_counts_in_place_of_those_that_differ():
+    votes = {"ann": 0, "ben": 0, "cy": 1, f"{ADJUDICATED}di": 1}
+    labels = pd.concat(
+        [
+            events("people", [vote, 1] if name == "ann" else [vote]).assign(annotator=name)
+            for name, vote in votes.items()
+        ]
+    )
+    said = people(labels)
+    assert dict(zip(said["conversation_id"], said["event"], strict=True)) == {"c-0": 1, "c-1": 1}
 
 
 def test_what_nobody_shares_gives_no_pair():
