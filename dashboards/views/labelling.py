@@ -79,7 +79,7 @@ def more(title: str) -> None:
     if told := st.session_state.pop("label_undrawn", ""):
         components.block(f'<p class="am-warn">{components.text(told)}</p>')
     st.button(
-        f"Draw {label_desk.MORE} messages", key="labels-draw", icon=":material/playlist_add:",
+        f"Draw about {label_desk.MORE} messages", key="labels-draw", icon=":material/playlist_add:",
         type="primary", on_click=label_desk.draw,
     )  # fmt: skip
 
