@@ -47,7 +47,7 @@ def sureness(told: Verdict, facts: Facts) -> str:
     parts = [_found(facts) if told.status == "change" else "", told.assurance]
     if told.status not in ("judge", "swayed", "no_data"):
         parts.append(health(facts))
-    if told.status in ("change", "steady", "few"):
+    if told.status in ("change", "closed", "steady", "few"):
         parts.append(people(facts))
     if told.status == "change":
         days = f" in the 7 days to {short_day(facts.day)}" if facts.day else ""
@@ -158,6 +158,10 @@ def steps(told: Verdict, facts: Facts, pages: Collection[str]) -> list[Step]:
         )
     if told.status in ("no_data", "stale") or facts.open_alerts("PIPELINE"):
         found.append(Step("See where rows stopped on", "Health", "health", after="."))
+    if told.status == "closed":
+        expected = tuple(if_expected(alert["alert_id"]) for alert in facts.closed)
+        words = "If it was expected, make it the new normal; else undo it."
+        found.append(Step(words, commands=expected, folded=True))
     if told.status == "learning":
         found.append(Step("Wait until normal is learnt."))
     return found or [Step("Nothing." if told.status == "steady" else "Wait for more data.")]

@@ -122,9 +122,18 @@ def outstanding(known: Sequence[Row]) -> list[Row]:
 
 def quiet(facts: Facts) -> list[str]:
     """Headline behaviours that are watched and of which no alert tells."""
-    told = {alert["behaviour"] for alert in (*facts.open_alerts("MODEL"), *facts.suspected)}
+    found = (*facts.open_alerts("MODEL"), *facts.suspected, *facts.closed)
+    told = {alert["behaviour"] for alert in found}
     watched = {row["behaviour"] for row in facts.latest if row["phase"] == "watching"}
     return [name for name in facts.headline if name in watched - told]
+
+
+def closed(facts: Facts) -> str:
+    """What people closed though it is still seen, and as what; empty if there is none."""
+    return listed(
+        f"{moved(alert, facts)}{since(alert, facts)} ({alert['resolution'].replace('_', ' ')})"
+        for alert in facts.closed
+    )
 
 
 def names(behaviours: Sequence[str], facts: Facts) -> str:

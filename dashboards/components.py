@@ -21,7 +21,7 @@ STYLE = Path(__file__).with_name("style.css")
 SYMBOLS = {
     "change": "▲", "judge": "◆", "no_data": "○", "learning": "◔", "steady": "●", "unknown": "?",
     "stale": "○", "swayed": "◆", "fit": "●", "unfit": "▲", "silent": "○", "doubtful": "◆",
-    "early": "◔", "few": "?",
+    "early": "◔", "few": "?", "closed": "◆",
 }  # fmt: skip
 
 

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from alignment_monitor.alerting.alert import VERDICTS
+
 if TYPE_CHECKING:
     from trust import Trust
 
 Row = Mapping[str, Any]
 
 OPEN = ("firing", "acknowledged", "silenced")
+LASTING = ("PAGE", "INDETERMINATE", "UNRESOLVED")
+"""Decisions by which an alert would fire."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,27 @@ class Facts:
         """Warnings of a change of the model that have not become alerts."""
         return self._sorted(
             row for row in self.alerts if row["state"] == "pending" and row["type"] == "MODEL"
+        )
+
+    @property
+    def closed(self) -> list[Row]:
+        """Changes of the model that people closed while the last day's signals tell them still."""
+        lasting = {
+            row.get("series")
+            for row in self.signals
+            if row["day"] == self.day and row.get("decision") in LASTING
+        }
+        newest = {
+            row.get("series"): row
+            for row in sorted(self.alerts, key=lambda row: row["opened_on"])
+            if row["type"] == "MODEL"
+        }
+        return self._sorted(
+            row
+            for series, row in newest.items()
+            if series in lasting
+            and row.get("resolution") in VERDICTS
+            and row["state"] == "resolved"
         )
 
     def _sorted(self, found: Iterable[Row]) -> list[Row]:

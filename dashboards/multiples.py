@@ -53,7 +53,8 @@ def trend_of(behaviour: str, facts: Facts, *, standardised: bool = False) -> cha
         return None
     long = is_long([row["day"] for row in weekly])
     daily = [] if long else marts.estimates(window_days=1, columns=CHARTED, **whole)
-    mine = [alert for alert in facts.open_alerts("MODEL") if alert["behaviour"] == behaviour]
+    told = (*facts.open_alerts("MODEL"), *facts.closed)
+    mine = [alert for alert in told if alert["behaviour"] == behaviour]
     return charts.Trend(
         title=facts.title_of(behaviour),
         colour=marts.behaviour_hues()[behaviour],

@@ -20,7 +20,16 @@ from wording import capital, counted, listed, short_day, spoken
 from alignment_monitor.alerting.statements import INJECTION
 
 Status = Literal[
-    "change", "judge", "swayed", "no_data", "learning", "steady", "stale", "few", "unknown"
+    "change",
+    "judge",
+    "swayed",
+    "no_data",
+    "learning",
+    "closed",
+    "steady",
+    "stale",
+    "few",
+    "unknown",
 ]
 
 SHOWN = 3
@@ -32,6 +41,7 @@ LABELS: dict[Status, str] = {
     "swayed": "The measurement can be swayed",
     "no_data": "Data is missing",
     "learning": "Still learning",
+    "closed": "Closed, but still there",
     "steady": "No change found",
     "stale": "Out of date",
     "few": "Too little data to tell",
@@ -79,6 +89,8 @@ def judge(facts: Facts) -> Verdict:
         )
     if any(row["phase"] == "baseline" for row in facts.latest):
         return _learning(facts, notices)
+    if facts.closed:
+        return _closed(facts, notices)
     return _steady(facts, notices)
 
 
@@ -100,6 +112,8 @@ def _changed(found: Sequence[Row], facts: Facts, notices: tuple[str, ...]) -> Ve
     if suspected := facts.suspected:
         told_too = listed(changes.moved(alert, facts) for alert in suspected[:SHOWN])
         details.append(f"Suspected, but not yet sure enough to page: {told_too}.")
+    if closed := changes.closed(facts):
+        details.append(f"Closed by people, but still there: {closed}.")
     if same := changes.quiet(facts):
         details.append(f"No change found in {changes.names(same, facts)}.")
     details += _of_users(facts)
@@ -189,6 +203,20 @@ def _learning(facts: Facts, notices: tuple[str, ...]) -> Verdict:
         f"Learning what is normal for {facts.family}: {when}.",
         assurance=assurance,
         notices=notices,
+    )
+
+
+def _closed(facts: Facts, notices: tuple[str, ...]) -> Verdict:
+    """To close an alert says what it was, not that it went away."""
+    return Verdict(
+        "closed",
+        f"A change of {facts.family} was closed by people, but is still seen{until(facts.day)}: "
+        f"{changes.closed(facts)}.",
+        (f"No other change was found in {changes.names(same, facts)}.",)
+        if (same := changes.quiet(facts))
+        else (),
+        "If the signals last, an alert opens anew.",
+        notices,
     )
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from briefing import steps
 from facts import Facts
 from sight import power, too_few
 from trust import Trust
@@ -186,6 +187,45 @@ def test_the_segments_behind_a_change_are_named():
 def test_only_open_alerts_count(state, counts):
     told = judge(facts(alerts=[alert(state=state, **DRIFT)]))
     assert (told.status == "change") is counts
+
+
+def closed(resolution, decision="PAGE", behaviour="agreement"):
+    """An alert that ended, and what the last day's signal of its series decides."""
+    one = alert(behaviour, state="resolved", **DRIFT)
+    one |= {"series": behaviour, "alert_id": behaviour, "resolution": resolution}
+    return one, signal(behaviour, series=behaviour, decision=decision)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "decision", "status"),
+    [
+        ("true_drift", "PAGE", "closed"), ("expected_change", "INDETERMINATE", "closed"),
+        ("false_alarm", "UNRESOLVED", "closed"), ("true_drift", "NONE", "steady"),
+        ("quiet", "NONE", "steady"), ("re-baselined", "PAGE", "steady"),
+    ],
+)  # fmt: skip
+def test_what_people_closed_is_not_gone_while_its_signals_last(resolution, decision, status):
+    one, now = closed(resolution, decision)
+    found = facts([now, signal("caving")], [one])
+    told = judge(found)
+    assert told.status == status
+    if status == "closed":
+        assert plain(told.headline) == (
+            "A change of aurora was closed by people, but is still seen up to 23 Nov 2026: "
+            "unwarranted agreement rose from 10 % to 21 % [18, 25] since 4 Nov, 1 day after "
+            f"aurora-1.2 began ({resolution.replace('_', ' ')})."
+        )
+        assert told.details == ("No other change was found in caving.",)
+        (step,) = steps(told, found, ())
+        assert "--alert agreement" in step.commands[0]
+
+
+def test_what_people_closed_is_told_beside_an_open_change_and_is_no_calm():
+    one, now = closed("true_drift")
+    told = judge(facts([now, signal("caving")], [one, alert("caving", **DRIFT)]))
+    assert told.status == "change"
+    assert "Closed by people, but still there: unwarranted agreement rose" in told.details[0]
+    assert not any("No change found" in detail for detail in told.details)
 
 
 def test_steady_always_comes_with_the_power_to_have_seen():
