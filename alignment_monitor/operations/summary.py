@@ -10,6 +10,7 @@ from alignment_monitor.contracts import MARTS
 from alignment_monitor.resources.marts import Marts
 
 _NOT_OTHERS = ("firing", "resolved")
+_CHANGED = ("PAGE", "INDETERMINATE", "UNRESOLVED")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Summary:
         days: number of days monitored.
         phases: how many monitored series are in which phase (baseline, watching, no_data) on the
             newest day.
+        changed: how many of them tell a change on that day, whatever became of its alert.
         waiting: deliveries that are still tried.
         dead: those that were given up.
     """
@@ -32,6 +34,7 @@ class Summary:
     ledger: dict[tuple[str, str], int]
     days: int
     phases: dict[str, int]
+    changed: int
     waiting: int
     dead: int
 
@@ -49,24 +52,28 @@ def summarise(folder: Path) -> Summary:
         ledger[key] = ledger.get(key, 0) + row["count"]
         days.add(row["day"])
     told = (row for row in _rows(marts, "deliveries") if row["event"] != "alert.test")
+    newest = _newest(marts)
     sent = Counter(row["status"] for row in told)
     return Summary(
         alerts=tuple(alert for alert in alerts if alert["state"] == "firing"),
         others=dict(Counter(sorted(a["state"] for a in alerts if a["state"] not in _NOT_OTHERS))),
         ledger=ledger,
         days=len(days),
-        phases=_phases(marts),
+        phases=dict(sorted(Counter(row["phase"] for row in newest).items())),
+        changed=sum(row["decision"] in _CHANGED for row in newest),
         waiting=sent["pending"],
         dead=sent["dead"],
     )
 
 
-def _phases(marts: Marts) -> dict[str, int]:
+def _newest(marts: Marts) -> list[dict[str, Any]]:
+    """What was decided of the model on the newest day, by series."""
     days = marts.span("drift_signals")
-    newest = days and days[1]
-    rows = marts.select("drift_signals", columns=["phase"], first=newest, last=newest, type="MODEL")
-    phases = rows["phase"].to_pylist()
-    return {phase: phases.count(phase) for phase in sorted(set(phases))}
+    day = days and days[1]
+    columns = ["phase", "decision"]
+    rows = marts.select("drift_signals", columns=columns, first=day, last=day, type="MODEL")
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found
 
 
 def _rows(marts: Marts, name: str) -> list[dict[str, Any]]:

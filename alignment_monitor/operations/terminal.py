@@ -85,16 +85,23 @@ def _alerts(summary: Summary) -> RenderableType:
 
 
 def _calm(summary: Summary) -> RenderableType:
-    """No alert fires: green only where none is open and every series is watched."""
+    """No alert fires: green only where none is open and every series is watched, without a change.
+
+    Who closes an alert says what it was, not that it went away.
+    """
     words = {"baseline": "still learning what is normal", "no_data": "without data on the last day"}
     unwatched = [(phase, n) for phase, n in summary.phases.items() if phase != "watching"]
     others = ", ".join(f"{n} {state}" for state, n in summary.others.items())
-    if summary.phases and not unwatched and not others:
+    if summary.phases and not unwatched and not others and not summary.changed:
         text, style = "No change found; every series is watched.", "green"
     else:
         series = sum(summary.phases.values())
         lines = [f"{n} of {series} series {words[phase]}" for phase, n in unwatched]
         but = f"open are: {others}." if others else "that says little yet."
+        if summary.changed and not others:
+            but = "what people closed is still seen."
+        if summary.changed:
+            lines.insert(0, f"{summary.changed} of {series} series with a change on the last day")
         text, style = "\n".join([f"No alert is firing, but {but}", *lines]), "yellow"
     return Panel(text, border_style=style, expand=False)
 

@@ -70,9 +70,9 @@ def test_only_what_fires_is_told(settings):
     assert "imulated" not in text
 
 
-def signal(phase, behaviour):
+def signal(phase, behaviour, decision="NONE"):
     known = dict.fromkeys(("series", "deployment_family", "behaviour"), behaviour)
-    known |= {"direction": "up", "type": "MODEL", "decision": "NONE", "n": 0, "version": 1}
+    known |= {"direction": "up", "type": "MODEL", "decision": decision, "n": 0, "version": 1}
     return {"day": date(2026, 3, 2), "phase": phase, **known}
 
 
@@ -101,6 +101,18 @@ def test_no_calm_is_claimed_while_an_alert_is_open(settings):
     assert "No change found" not in text
     write(settings, drift_signals=[signal("watching", "b"), signal("baseline", "c")])
     assert "1 of 2 series still learning what is normal" in shown(settings)
+
+
+def test_no_calm_is_claimed_while_what_people_closed_is_still_seen(settings):
+    signals = [signal("watching", "b", "PAGE"), signal("watching", "c")]
+    closed = alert("a", "resolved", resolution="true_drift")
+    write(settings, alerts=[closed], drift_signals=signals, ledger_daily=states(accepted=2))
+    text = shown(settings)
+    assert "No alert is firing, but what people closed is still seen." in text
+    assert "1 of 2 series with a change on the last day" in text
+    assert "No change found" not in text
+    write(settings, alerts=[alert("a", "acknowledged")])
+    assert "No alert is firing, but open are: 1 acknowledged." in shown(settings)
 
 
 @pytest.mark.parametrize(
