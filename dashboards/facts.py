@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alignment_monitor.alerting.alert import VERDICTS
+from alignment_monitor.alerting.alert import FIRES, VERDICTS
 
 if TYPE_CHECKING:
     from trust import Trust
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 OPEN = ("firing", "acknowledged", "silenced")
-LASTING = ("PAGE", "INDETERMINATE", "UNRESOLVED")
-"""Decisions by which an alert would fire."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Facts:
         lasting = {
             row.get("series")
             for row in self.signals
-            if row["day"] == self.day and row.get("decision") in LASTING
+            if row["day"] == self.day and row.get("decision") in FIRES
         }
         newest = {
             row.get("series"): row

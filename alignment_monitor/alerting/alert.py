@@ -24,6 +24,10 @@ CONTRADICTED = "contradicted"
 """Why an alert ended by itself: nothing was found any more, what was found was declared normal, or
 labels spoke against a warning."""
 
+PAGES = ("PAGE", "INDETERMINATE")
+FIRES = (*PAGES, "UNRESOLVED")
+"""Decisions that people are told; UNRESOLVED as a warning, for nobody need get up for it."""
+
 VERDICTS = ("true_drift", "expected_change", "false_alarm")
 """How a person ends an alert."""
 

@@ -12,8 +12,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from alignment_monitor.alerting.alert import (
     CONTRADICTED,
+    FIRES,
     FIRING,
     OF_TRAFFIC,
+    PAGES,
     QUIET,
     REBASELINED,
     RESOLVED,
@@ -32,11 +34,7 @@ __all__ = [
     "fingerprint",
 ]  # fmt: skip
 
-_PAGES = ("PAGE", "INDETERMINATE")
-_FIRES = (*_PAGES, "UNRESOLVED")
-"""What people are told; UNRESOLVED as a warning, for nobody need get up for it."""
-
-_RAISED = ("WARN", *_FIRES)
+_RAISED = ("WARN", *FIRES)
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ def _decided(signal: Signal, around: Surroundings) -> tuple[str, str | None]:
     size = around.sizes.get(signal["series"])
     size = signal.get("effective_n") if size is None else size
     least = around.policy.minimum_effective_n
-    if decision in _PAGES and signal["type"] in OF_TRAFFIC and size is not None and size < least:
+    if decision in PAGES and signal["type"] in OF_TRAFFIC and size is not None and size < least:
         return "WARN", f"a page needs an effective n of {least:g}, and this rests on {size:.3g}"
     return decision, None
 
@@ -249,16 +247,16 @@ def _opened(signal: Signal, decision: str) -> Alert:
         deployment_family=signal["deployment_family"],
         behaviour=signal["behaviour"],
         direction=signal["direction"],
-        state="firing" if decision in _FIRES else "pending",
+        state="firing" if decision in FIRES else "pending",
         opened_on=day,
         updated_on=day,
         processed_on=day,
-        fired_on=day if decision in _FIRES else None,
+        fired_on=day if decision in FIRES else None,
     )
 
 
 def _returned(alert: Alert, day: date, decision: str) -> Alert:
-    fires = decision in _FIRES
+    fires = decision in FIRES
     return replace(
         alert.disturbed(),
         state="firing" if fires else "pending",
@@ -277,7 +275,7 @@ def _returned(alert: Alert, day: date, decision: str) -> Alert:
 def _confirmed(alert: Alert, day: date, decision: str) -> Alert:
     severity = _severity(decision)
     alert = replace(alert.disturbed(), updated_on=day, processed_on=day)
-    if alert.state == "pending" and decision in _FIRES:
+    if alert.state == "pending" and decision in FIRES:
         alert = replace(alert, state="firing", severity=severity)
         if alert.fired_on is None:
             return replace(alert, opened_on=day, fired_on=day)
@@ -290,4 +288,4 @@ def _confirmed(alert: Alert, day: date, decision: str) -> Alert:
 
 
 def _severity(decision: str) -> str:
-    return "page" if decision in _PAGES else "warn"
+    return "page" if decision in PAGES else "warn"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alignment_monitor.alerting.alert import FIRES
 from alignment_monitor.contracts import MARTS
 from alignment_monitor.resources.marts import Marts
 
 _NOT_OTHERS = ("firing", "resolved")
-_CHANGED = ("PAGE", "INDETERMINATE", "UNRESOLVED")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def summarise(folder: Path) -> Summary:
         ledger=ledger,
         days=len(days),
         phases=dict(sorted(Counter(row["phase"] for row in newest).items())),
-        changed=sum(row["decision"] in _CHANGED for row in newest),
+        changed=sum(row["decision"] in FIRES for row in newest),
         waiting=sent["pending"],
         dead=sent["dead"],
     )

@@ -97,9 +97,12 @@ def _calm(summary: Summary) -> RenderableType:
     else:
         series = sum(summary.phases.values())
         lines = [f"{n} of {series} series {words[phase]}" for phase, n in unwatched]
-        but = f"open are: {others}." if others else "that says little yet."
-        if summary.changed and not others:
-            but = "what people closed is still seen."
+        if others:
+            but = f"open are: {others}."
+        else:
+            but = (
+                "what people closed is still seen." if summary.changed else "that says little yet."
+            )
         if summary.changed:
             lines.insert(0, f"{summary.changed} of {series} series with a change on the last day")
         text, style = "\n".join([f"No alert is firing, but {but}", *lines]), "yellow"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
-from alignment_monitor.alerting.alert import OF_TRAFFIC
+from alignment_monitor.alerting.alert import OF_TRAFFIC, PAGES
 from alignment_monitor.alerting.evidence import SHOWN, Background, evidence
 from alignment_monitor.alerting.lifecycle import fingerprint
 from alignment_monitor.contracts import ESTIMATES, JUDGE_QUALITY
@@ -77,7 +77,7 @@ class EvidenceReader:
         )
         with self.monitor.store.connect() as connection:
             alert = connection.execute(query).mappings().first()
-        paged = signal["decision"] in ("PAGE", "INDETERMINATE")
+        paged = signal["decision"] in PAGES
         if alert is None or (alert["severity"] == "warn" and paged):
             return {}  # it is raised today, or raised to a page
         if self._normal_since(alert["opened_on"], signal):
