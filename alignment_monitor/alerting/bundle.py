@@ -57,15 +57,15 @@ def _rate(told: Told) -> str:
     return f"{shown}{beside}, n\u00a0{count(told['n'])}{worth}"
 
 
-def _split(parts: Told) -> str:
+def _split(split: Told) -> str:
     """How much of the last 7 days' difference is traffic, rate and judge."""
-    if parts.get("mix") is None or parts.get("rate") is None:
+    if split.get("mix") is None or split.get("rate") is None:
         return ""
     sources = (("mix", "other traffic"), ("rate", "the model"), ("judge", "the judge"))
     return ", ".join(
-        f"{_change(parts[name], parts.get(f'{name}_error'))} by {source}"
+        f"{_change(split[name], split.get(f'{name}_error'))} by {source}"
         for name, source in sources
-        if parts.get(name) is not None
+        if split.get(name) is not None
     )
 
 

@@ -25,12 +25,13 @@ def label_requests(context: dg.AssetExecutionContext, monitor: Monitor) -> dg.Ma
 
     The settings say how many of each day; the detector asks for a burst where it suspects a change.
     """
-    home, days, now = monitor, days_of(context), datetime.now(UTC)
-    queued = queue_days(home.settings, home.rubric, home.store, days, now=now)
-    if home.settings.judging.stand_in is not None:
+    settings, rubric, store = monitor.settings, monitor.rubric, monitor.store
+    days, now = days_of(context), datetime.now(UTC)
+    queued = queue_days(settings, rubric, store, days, now=now)
+    if settings.judging.stand_in is not None:
         return described(queued)  # stand_in_labels asks the judge that stands in for people
     day = days[-1]
-    signals = home.lake.read(DRIFT_SIGNALS, [day - timedelta(days=1), day]).to_pylist()
+    signals = monitor.lake.read(DRIFT_SIGNALS, [day - timedelta(days=1), day]).to_pylist()
     asked = asked_for(signals, day)
-    queued[day] += queue_bursts(home.settings, home.rubric, home.store, asked, day=day, now=now)
+    queued[day] += queue_bursts(settings, rubric, store, asked, day=day, now=now)
     return described(queued)

@@ -31,8 +31,11 @@ def shown(row: Row) -> Iterator[str]:
     if row["if_expected"]:
         yield f"If it was expected: {row['if_expected']}"
     for name, lines in parts(row["evidence"] or {}, _plain):
-        yield f"{name}: {lines[0]}" if len(lines) == 1 else f"{name}:"
-        yield from (f"  {line}" for line in lines[1:] and lines)
+        if len(lines) == 1:
+            yield f"{name}: {lines[0]}"
+        else:
+            yield f"{name}:"
+            yield from (f"  {line}" for line in lines)
     for step in row["history"]:
         yield "  " + _step(step)
     for sent in row["deliveries_made"]:
@@ -45,8 +48,8 @@ def _step(step: Row) -> str:
     moved = step["to_state"] is not None and step["from_state"] != step["to_state"]
     what = step["to_state"] if moved else "" if step["to_state"] else "comment"
     told = f"told: {step['event'].removeprefix('alert.')}" if step["event"] else ""
-    parts = [part for part in (what, told, step["note"]) if part]
-    return f"{step['at'][:16].replace('T', ' ')}  {step['who']}: {'; '.join(parts)}"
+    said = "; ".join(filter(None, (what, told, step["note"])))
+    return f"{step['at'][:16].replace('T', ' ')}  {step['who']}: {said}"
 
 
 def silence(row: Row) -> str:

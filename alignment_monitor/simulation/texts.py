@@ -109,18 +109,13 @@ def _telling(question: str) -> re.Pattern[str]:
         for several in answer.values() if isinstance(answer, dict) else [answer]:
             frames += filter(None, several)
     literal = (
-        "".join(_SLOT if name else re.escape(part) for part, name in _parts(frame))
+        "".join(
+            re.escape(text) + ("" if name is None else _SLOT)
+            for text, name, *_ in Formatter().parse(frame)
+        )
         for frame in frames
     )
     return re.compile("|".join(literal) or r"(?!)", re.IGNORECASE)  # a first letter is made large
-
-
-def _parts(frame: str) -> Iterator[tuple[str, str | None]]:
-    """The text of a frame and its slots in turn."""
-    for text, name, *_ in Formatter().parse(frame):
-        yield text, None
-        if name is not None:
-            yield "", name
 
 
 def _spoken(labels: Labels) -> Iterator[tuple[str, int | str]]:
