@@ -6,7 +6,7 @@ itself (sampling.gold) or which messages were judged (resources.gold).
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -86,15 +86,13 @@ def queue_labels(
     days = [message.day for message in judged]
     start, end = first or min(days), last or max(days)
     known = events_so_far(store, rubric, before=start)
-    items = draw_gold(judged, n, key=settings.random_key, known=known)
-    batch = f"{start}..{end}"
-    rows = list(queue_rows(settings, items, purpose=PURPOSE, batch=batch, now=now))
+    items, new = _draw(settings, store, judged, n, known, (start, end), now)
     return Queued(
         start,
         end,
         Counter(message.stratum for message in judged),
         Counter(item.stratum for item in items),
-        kept.enqueue(store, rows),
+        new,
     )
 
 
@@ -142,18 +140,31 @@ def queue_days(
     newest = Marts(settings.marts).span(JUDGED_MESSAGES.name, rubric_version=rubric.full_version)
     if not (n := settings.labelling.messages_per_day) or newest is None:
         return new
-    recent = [day for day in days if day > newest[1] - timedelta(days=WINDOW_DAYS)]
     judged: dict[date, list[JudgedMessage]] = {}
+    recent = [day for day in days if day > newest[1] - timedelta(days=WINDOW_DAYS)]
     for message in judged_messages(settings, rubric, recent[0], recent[-1]) if recent else ():
         judged.setdefault(message.day, []).append(message)
-    known = events_so_far(store, rubric, before=recent[0]) if recent else {}
     for day in recent:
         if day in judged and has_turns(settings, day):
-            items = draw_gold(judged[day], n, key=settings.random_key, known=known)
-            batch = f"{day}..{day}"
-            rows = list(queue_rows(settings, items, purpose=PURPOSE, batch=batch, now=now))
-            new[day] = kept.enqueue(store, rows)
+            known = events_so_far(store, rubric, before=day)
+            _, new[day] = _draw(settings, store, judged[day], n, known, (day, day), now)
     return new
+
+
+def _draw(
+    settings: Settings,
+    store: Engine,
+    judged: Sequence[JudgedMessage],
+    n: int,
+    known: Mapping[str, tuple[float, int]],
+    days: tuple[date, date],
+    now: datetime,
+) -> tuple[list[GoldItem], int]:
+    """Draw about ``n`` messages of some days into the queue; gives them, and how many are new."""
+    items = draw_gold(judged, n, key=settings.random_key, known=known)
+    batch = f"{days[0]}..{days[1]}"
+    rows = list(queue_rows(settings, items, purpose=PURPOSE, batch=batch, now=now))
+    return items, kept.enqueue(store, rows)
 
 
 def turns_of(settings: Settings, day: date, names: Iterable[str]) -> dict[str, list[Row]]:
